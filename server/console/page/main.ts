@@ -1,0 +1,93 @@
+// Headwater's console: one page over the public SDK. Everything it shows is what any app can have.
+
+import { open } from '../../../sdk/index.js';
+import type { Client, Document } from '../../../sdk/index.js';
+import { Carets } from './carets.js';
+import { bindConnection, notice, wish } from './connection.js';
+import { bindCounter } from './counter.js';
+import { DocumentList, hashOf, idInAddress } from './documents.js';
+import { byId, settled } from './dom.js';
+import { People, Self } from './people.js';
+import { bindTags } from './tags.js';
+import { TextareaBinding } from './textarea.js';
+import { bindTheme } from './theme.js';
+import { WriteLog } from './writes.js';
+
+const firstDocument = 'welcome';
+
+async function start(): Promise<void> {
+  bindTheme();
+  // `?device=…` keeps a store of its own: two devices in one browser.
+  const device = new URLSearchParams(location.search).get('device') ?? 'console';
+  const client = await open({ name: device, server: location.origin.replace(/^http/, 'ws'), connect: !wish.offline });
+  // For the curious: the browser's own console can call the SDK.
+  Object.assign(globalThis, { headwater: client });
+  bindConnection(client);
+  new Page(client).route();
+}
+
+class Page {
+  readonly #log = new WriteLog();
+  readonly #list: DocumentList;
+  readonly #self: Self;
+  #people: People | undefined;
+  #close: () => void = () => {};
+
+  constructor(readonly client: Client) {
+    this.#self = new Self(client.replica, () => this.#people?.announce());
+    this.#list = new DocumentList(client, (id) => { location.hash = hashOf(id); });
+    window.addEventListener('hashchange', () => this.route());
+    byId<HTMLButtonElement>('window').onclick = () => window.open(location.href, '_blank');
+  }
+
+  route(): void {
+    const id = idInAddress() ?? firstDocument;
+    if (location.hash === '') history.replaceState(null, '', hashOf(id));
+    this.#close();
+    notice('page', '');
+    try {
+      this.#close = this.#show(this.client.document(id));
+      byId('title').textContent = id;
+      document.title = `${id} · Headwater`;
+    } catch (error) {
+      this.#close = () => {};
+      notice('page', messageOf(error));
+    }
+    void this.#list.show(id);
+  }
+
+  /** Binds every part of the page to one document. @returns undoes it */
+  #show(doc: Document): () => void {
+    const text = doc.getText('text');
+    const area = byId<HTMLTextAreaElement>('editor');
+    const carets = new Carets(area, byId('carets'));
+    const people = new People(this.client, doc.id, this.#self, text, (all) => carets.draw(all));
+    const binding = new TextareaBinding(area, text, {
+      write: (write, { inserted, deleted }) => this.#log.typed(write, inserted, deleted, doc.id),
+      selection: (_anchor, head) => { if (document.activeElement === area) people.point(head); },
+      refused: (error) => notice('page', messageOf(error)),
+    });
+    const summarise = settled(() => summary(doc, text.length), 120);
+    const changed = () => { people.show(); summarise(); };
+    const undo = [
+      doc.subscribe(changed),
+      bindCounter(doc.getCounter('count'), this.#log),
+      bindTags(doc.getSet<string>('tags'), this.#log),
+      () => { binding.close(); people.close(); carets.close(); },
+    ];
+    this.#people = people;
+    summarise();
+    return () => undo.forEach((step) => step());
+  }
+}
+
+function summary(doc: Document, length: number): void {
+  byId('digest').textContent = doc.digest();
+  byId('length').textContent = length === 1 ? '1 character' : `${length.toLocaleString()} characters`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+start().catch((error: unknown) => notice('page', `The page could not start: ${messageOf(error)}`));
