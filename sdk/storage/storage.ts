@@ -57,7 +57,10 @@ export interface Storage {
   remove(document: string): Promise<void>;
   /** Small values of the device itself, such as its replica ids. */
   readMeta(key: string): Promise<Uint8Array | undefined>;
+  /** Strictly durable: on disk when this resolves. */
   writeMeta(key: string, value: Uint8Array): Promise<void>;
+  /** Keys of meta that start with `prefix`, sorted. So a set is one key per member and two tabs never overwrite each other. */
+  metaKeys(prefix: string): Promise<string[]>;
   quarantine(): Promise<QuarantinedRecord[]>;
   close(): Promise<void>;
 }

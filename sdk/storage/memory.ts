@@ -1,0 +1,148 @@
+// Storage in memory: for tests, for Node scripts that keep nothing, and as the model of the other storages.
+//
+// A disk outlives the storages opened on it, as a database outlives its handles; two storages on one disk
+// are two tabs. Every call changes the disk in one synchronous step, so there is nothing to interrupt.
+
+import { HeadwaterError } from '../core/errors.js';
+import {
+  checkDocument, faultOf, openCursor, rewound, seal, sealAppends,
+  type Sealed, type SealedAppend, type SealedCursor,
+} from './sealed.js';
+import type { Append, QuarantinedRecord, Storage, StoredDocument, StoredRecord } from './storage.js';
+
+interface Shelf {
+  next: number;
+  cursor?: SealedCursor;
+  snapshot?: Sealed & { through: number };
+  /** By position, in ascending order: positions only grow and a Map keeps insertion order. */
+  records: Map<number, Sealed>;
+}
+
+export class MemoryDisk {
+  readonly shelves = new Map<string, Shelf>();
+  readonly meta = new Map<string, Uint8Array>();
+  readonly quarantined: QuarantinedRecord[] = [];
+  /** The lowest position a document new to this disk may use: above every position ever removed. */
+  floor = 1;
+
+  /** Flips one bit where a disk would: under the checksum. */
+  corrupt(document: string, position: number | 'snapshot'): void {
+    const shelf = this.shelves.get(document);
+    const sealed = position === 'snapshot' ? shelf?.snapshot : shelf?.records.get(position);
+    if (!sealed) throw new HeadwaterError('invalid_argument', 'nothing is stored there', { document, position });
+    if (sealed.bytes.length > 0) sealed.bytes[sealed.bytes.length >> 1] ^= 1;
+    else sealed.checksum ^= 1;
+  }
+}
+
+export class MemoryStorage implements Storage {
+  readonly kind = 'memory';
+  private closed = false;
+
+  constructor(readonly disk = new MemoryDisk()) {}
+
+  async documents(): Promise<string[]> {
+    this.assertOpen();
+    return [...this.disk.shelves.keys()].sort();
+  }
+
+  async load(document: string): Promise<StoredDocument> {
+    this.assertOpen();
+    const shelf = this.disk.shelves.get(checkDocument(document));
+    if (!shelf) return { snapshot: null, records: [], cursor: null, quarantined: 0 };
+    const quarantined = this.setFaultyAside(document, shelf);
+    if (quarantined > 0) shelf.cursor = rewound(openCursor(shelf.cursor));
+    const cursor = openCursor(shelf.cursor);
+    return {
+      snapshot: shelf.snapshot?.bytes.slice() ?? null,
+      records: [...shelf.records].map(([position, { bytes }]): StoredRecord => ({ position, bytes: bytes.slice() })),
+      cursor: cursor && { ...cursor, acked: cursor.acked.slice() },
+      quarantined,
+    };
+  }
+
+  async append(writes: Append[]): Promise<number[]> {
+    this.assertOpen();
+    return sealAppends(writes).flatMap((write) => this.write(write));
+  }
+
+  async compact(document: string, snapshot: Uint8Array, through: number, keep: readonly number[] = []): Promise<void> {
+    this.assertOpen();
+    const shelf = this.shelf(checkDocument(document));
+    const last = Math.min(through, shelf.next - 1);
+    // Another tab has compacted further: its snapshot holds more than ours, so ours is of no use.
+    if (shelf.snapshot && shelf.snapshot.through > last) return;
+    shelf.snapshot = { ...seal(snapshot), through: last };
+    const kept = new Set(keep);
+    for (const position of [...shelf.records.keys()]) {
+      if (position <= last && !kept.has(position)) shelf.records.delete(position);
+    }
+  }
+
+  async remove(document: string): Promise<void> {
+    this.assertOpen();
+    const shelf = this.disk.shelves.get(checkDocument(document));
+    if (!shelf) return;
+    this.disk.floor = Math.max(this.disk.floor, shelf.next);
+    this.disk.shelves.delete(document);
+  }
+
+  async readMeta(key: string): Promise<Uint8Array | undefined> {
+    this.assertOpen();
+    return this.disk.meta.get(key)?.slice();
+  }
+
+  async writeMeta(key: string, value: Uint8Array): Promise<void> {
+    this.assertOpen();
+    this.disk.meta.set(key, seal(value).bytes);
+  }
+
+  async metaKeys(prefix: string): Promise<string[]> {
+    this.assertOpen();
+    return [...this.disk.meta.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  async quarantine(): Promise<QuarantinedRecord[]> {
+    this.assertOpen();
+    return this.disk.quarantined.map((record) => ({ ...record }));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  private write({ document, records, cursor }: SealedAppend): number[] {
+    const shelf = this.shelf(document);
+    if (cursor) shelf.cursor = cursor;
+    return records.map((record) => {
+      shelf.records.set(shelf.next, record);
+      return shelf.next++;
+    });
+  }
+
+  private setFaultyAside(document: string, shelf: Shelf): number {
+    const before = this.disk.quarantined.length;
+    const setAside = ({ bytes }: Sealed, reason: string) => this.disk.quarantined.push({ document, bytes, reason });
+    for (const [position, record] of shelf.records) {
+      const fault = faultOf(record);
+      if (fault) setAside(record, `record ${position}: ${fault}`);
+      if (fault) shelf.records.delete(position);
+    }
+    const fault = shelf.snapshot && faultOf(shelf.snapshot);
+    if (shelf.snapshot && fault) {
+      setAside(shelf.snapshot, `snapshot: ${fault}`);
+      shelf.snapshot = undefined;
+    }
+    return this.disk.quarantined.length - before;
+  }
+
+  private shelf(document: string): Shelf {
+    let shelf = this.disk.shelves.get(document);
+    if (!shelf) this.disk.shelves.set(document, (shelf = { next: this.disk.floor, records: new Map() }));
+    return shelf;
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new HeadwaterError('closed', 'this storage was closed; open it again');
+  }
+}
