@@ -24,9 +24,13 @@ export interface SealedAppend {
 }
 
 export function seal(bytes: Uint8Array): Sealed {
-  if (!(bytes instanceof Uint8Array)) throw invalid('a stored value is a Uint8Array');
-  const own = bytes.slice();
+  const own = copyBytes(bytes);
   return { bytes: own, checksum: checksum(own) };
+}
+
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  if (!(bytes instanceof Uint8Array)) throw invalid('a stored value is a Uint8Array');
+  return bytes.slice();
 }
 
 /**
@@ -42,6 +46,15 @@ export function sealAppends(writes: readonly Append[]): SealedAppend[] {
   }));
 }
 
+/** The same check and copy, for a storage that hands the writes on to another. */
+export function copyAppends(writes: readonly Append[]): Append[] {
+  return writes.map(({ document, records = [], cursor }) => ({
+    document: checkDocument(document),
+    records: records.map(copyBytes),
+    cursor: cursor && copyCursor(cursor),
+  }));
+}
+
 export function checkDocument(document: string): string {
   if (typeof document !== 'string') throw invalid('a document id is a string');
   return document;
@@ -54,11 +67,15 @@ export function faultOf(row: { bytes: unknown; checksum: unknown }): string | nu
   return null;
 }
 
-export function sealCursor({ epoch, lsn, acked }: Cursor): SealedCursor {
+export function sealCursor(cursor: Cursor): SealedCursor {
+  const own = copyCursor(cursor);
+  return { ...own, checksum: cursorChecksum(own) };
+}
+
+function copyCursor({ epoch, lsn, acked }: Cursor): Cursor {
   const valid = typeof epoch === 'string' && Number.isSafeInteger(lsn) && acked instanceof Uint8Array;
   if (!valid) throw invalid('a cursor is an epoch, a whole number and an encoded version vector');
-  const own = { epoch, lsn, acked: acked.slice() };
-  return { ...own, checksum: cursorChecksum(own) };
+  return { epoch, lsn, acked: acked.slice() };
 }
 
 /**

@@ -1,0 +1,104 @@
+// Writes the device would not take yet: kept in memory, in the order they were made, and seen by every read.
+//
+// Order is what must not change. A cursor claims that all records before it are stored, so it may reach the disk
+// only after them.
+
+import type { Append, StoredDocument } from './storage.js';
+
+export type HeldWrite =
+  | { kind: 'append'; writes: Append[]; strict: boolean; positions: number[] }
+  | { kind: 'remove'; document: string }
+  | { kind: 'meta'; key: string; value: Uint8Array };
+
+type HeldAppend = Extract<HeldWrite, { kind: 'append' }>;
+
+// Positions given out for records that are not stored yet lie above all that a storage can ever reach, so they
+// sort last and are told apart.
+const provisionalBase = 2 ** 52;
+
+export class HeldWrites {
+  private readonly writes: HeldWrite[] = [];
+  private readonly realPositions = new Map<number, number>();
+  private provisional = provisionalBase;
+
+  get count(): number {
+    return this.writes.length;
+  }
+
+  add(write: HeldWrite): void {
+    this.writes.push(write);
+  }
+
+  newPositions(writes: readonly Append[]): number[] {
+    return writes.flatMap((write) => write.records ?? []).map(() => this.provisional++);
+  }
+
+  /** The oldest writes that can go to the disk in one step: all appends up to something else, or one other write. */
+  head(): HeldWrite[] {
+    const end = this.writes.findIndex((write) => write.kind !== 'append');
+    return this.writes.slice(0, end === -1 ? undefined : Math.max(end, 1));
+  }
+
+  /** Takes the `head` off, once it is stored. */
+  written(head: readonly HeldWrite[], positions: readonly number[]): void {
+    this.writes.splice(0, head.length);
+    const given = head.filter(isAppend).flatMap((write) => write.positions);
+    given.forEach((provisional, i) => this.realPositions.set(provisional, positions[i]));
+  }
+
+  /** The position on the disk of a record that has meanwhile been stored; any other position unchanged. */
+  realPosition(position: number): number {
+    return this.realPositions.get(position) ?? position;
+  }
+
+  applyToDocument(document: string, stored: StoredDocument): StoredDocument {
+    for (const write of this.writes) {
+      if (write.kind === 'remove' && write.document === document) stored = emptyDocument();
+      if (write.kind === 'append') stored = appended(stored, write, document);
+    }
+    return stored;
+  }
+
+  applyToDocuments(stored: readonly string[]): string[] {
+    const documents = new Set(stored);
+    for (const write of this.writes) {
+      if (write.kind === 'remove') documents.delete(write.document);
+      if (write.kind === 'append') write.writes.forEach(({ document }) => documents.add(document));
+    }
+    return [...documents].sort();
+  }
+
+  meta(key: string): Uint8Array | undefined {
+    return this.writes.filter(isMeta).filter((write) => write.key === key).at(-1)?.value.slice();
+  }
+
+  metaKeys(): string[] {
+    return this.writes.filter(isMeta).map((write) => write.key);
+  }
+}
+
+export function emptyDocument(): StoredDocument {
+  return { snapshot: null, records: [], cursor: null, quarantined: 0 };
+}
+
+export function isAppend(write: HeldWrite): write is HeldAppend {
+  return write.kind === 'append';
+}
+
+function isMeta(write: HeldWrite): write is Extract<HeldWrite, { kind: 'meta' }> {
+  return write.kind === 'meta';
+}
+
+function appended(stored: StoredDocument, { writes, positions }: HeldAppend, document: string): StoredDocument {
+  let next = 0;
+  const records = [...stored.records];
+  let { cursor } = stored;
+  for (const write of writes) {
+    for (const bytes of write.records ?? []) {
+      const position = positions[next++];
+      if (write.document === document) records.push({ position, bytes: bytes.slice() });
+    }
+    if (write.document === document) cursor = write.cursor ?? cursor;
+  }
+  return { ...stored, records, cursor };
+}
