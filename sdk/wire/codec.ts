@@ -1,6 +1,6 @@
 // What the wire needs of the engine's codec: the frame header and version vectors.
 //
-// Temporary: written out here until sdk/core/codec.ts exports these same four names; then this file goes.
+// Temporary: written out here until sdk/core/codec.ts exports these same names; then this file goes.
 
 import { HeadwaterError } from '../core/errors.js';
 import { replicaFromWords, replicaToWords, type ReplicaId } from '../core/replica.js';
@@ -40,4 +40,16 @@ export function decodeVersion(bytes: Uint8Array): Map<ReplicaId, number> {
     vector.set(replicaFromWords(view.getUint32(at, true), view.getUint32(at + 4, true)), view.getUint32(at + 8, true));
   }
   return vector;
+}
+
+export function voidOf(_batch: Uint8Array): Uint8Array {
+  throw new HeadwaterError('internal', 'the engine is not here yet');
+}
+
+export function stampOf(nowMs: number): bigint {
+  return BigInt(Math.floor(nowMs)) << 16n;
+}
+
+export function stampToMs(stamp: bigint): number {
+  return Number(stamp >> 16n);
 }

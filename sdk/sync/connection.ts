@@ -1,0 +1,284 @@
+// Runs the session: its effects go to the ports and the host, what happens there comes back as events.
+//
+// One event is taken at a time, to its end. Whatever a host or a link calls from within waits in the
+// inbox, so no step ever sees the middle of another. A host that throws while taking in the log makes
+// the step not have happened: the state before it stays, and the connection is dropped.
+
+import { HeadwaterError } from '../core/errors.js';
+import { isReplicaId, type ReplicaId } from '../core/replica.js';
+import { stampOf, stampToMs } from '../wire/codec.js';
+import { decodeFrame, encodeFrame } from '../wire/frame.js';
+import { isDocumentId, limits } from '../wire/limits.js';
+import type { Message } from '../wire/message.js';
+import { fullJitterMs } from './backoff.js';
+import type { OwnBatch } from './batch-queue.js';
+import type { Cursor, Effect, Rejection, SessionError, SessionEvent, SessionState, SessionStatus, TimerName } from './session-state.js';
+import { initialSession, isLive, step } from './session.js';
+import type { Link, Transport } from './transport.js';
+
+export type { OwnBatch } from './batch-queue.js';
+
+/** What a connection needs of the world. */
+export interface ConnectionPorts {
+  transport: Transport;
+  /** Wall clock, ms since the epoch. */
+  now(): number;
+  setTimer(run: () => void, ms: number): unknown;
+  clearTimer(timer: unknown): void;
+  /** Uniform over [0, 1). */
+  random(): number;
+  /** Hints of the device; returns how to stop listening. */
+  watchNetwork?(listener: (isOnline: boolean) => void): () => void;
+}
+
+/** Whose documents these are. Called from within one event at a time; may call the connection back. */
+export interface SyncHost {
+  /**
+   * Apply and store `blocks`, then stand at `cursor`. A throw drops the connection and the position stays.
+   * Without any bytes it means: the server does not know your position, forget it and keep everything else.
+   */
+  receive(document: string, blocks: Uint8Array, cursor: Cursor): void;
+  /**
+   * The server has committed up to these seqs. After a subscribe this is its whole version vector: own
+   * batches above it that the connection does not hold (acked once, lost by the server) are to be pushed again.
+   */
+  acked(document: string, version: ReadonlyMap<ReplicaId, number>): void;
+  rejected(document: string, batch: Rejection): void;
+  /** `null` is "gone". */
+  presence(document: string, replica: ReplicaId, state: Uint8Array | null): void;
+  status(status: ConnectionStatus): void;
+}
+
+export interface ConnectionStatus {
+  connection: SessionStatus['connection'];
+  error?: HeadwaterError;
+  progress?: { bytes: number; total: number };
+}
+
+export interface ConnectionOptions {
+  replica: ReplicaId;
+  /** A function is asked again for every attempt. */
+  token?: string | (() => string | undefined);
+}
+
+export class Connection {
+  private state: SessionState;
+  private link: Link | null = null;
+  /** Events of an earlier link carry an earlier number and are dropped. */
+  private linkNumber = 0;
+  private readonly inbox: SessionEvent[] = [];
+  private isRunning = false;
+  private isDisposed = false;
+  private readonly timers = new Map<TimerName, unknown>();
+  private readonly pushes = new Map<string, OwnBatch[]>();
+  private readonly unwatch: (() => void) | undefined;
+  private helloMs = 0;
+  private offsetMs: number | null = null;
+
+  constructor(private readonly ports: ConnectionPorts, private readonly host: SyncHost, private readonly options: ConnectionOptions) {
+    if (!isReplicaId(options.replica)) throw new HeadwaterError('invalid_argument', 'a connection needs a replica id', { replica: options.replica });
+    this.state = initialSession(options.replica);
+    this.unwatch = ports.watchNetwork?.((isOnline) => this.dispatch({ type: isOnline ? 'online' : 'offline' }));
+  }
+
+  /** How far the server's clock is ahead of ours, in ms; null before the first welcome. Good to half a round trip. */
+  get clockOffsetMs(): number | null {
+    return this.offsetMs;
+  }
+
+  connect(): void {
+    this.dispatch({ type: 'connect' });
+  }
+
+  disconnect(): void {
+    this.dispatch({ type: 'disconnect' });
+  }
+
+  /** @param unacked  own durable batches the server may not have, in the order they were stored */
+  open(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
+    if (!isDocumentId(document)) throw new HeadwaterError('invalid_argument', 'a document id is 1 to 256 bytes without control characters', { document });
+    if (this.state.documents.has(document)) throw new HeadwaterError('invalid_argument', 'the document is open already', { document });
+    this.dispatch({ type: 'open', document, cursor, unacked });
+  }
+
+  /** Newly durable own batches, in the order they were stored. Joined with what else comes in this microtask. */
+  push(document: string, batches: readonly OwnBatch[]): void {
+    const waiting = this.pushes.get(document);
+    if (waiting) waiting.push(...batches);
+    else this.pushes.set(document, [...batches]);
+    if (this.pushes.size === 1 && !waiting) queueMicrotask(() => this.flushPushes());
+  }
+
+  close(document: string): void {
+    this.pushes.delete(document);
+    this.dispatch({ type: 'close', document });
+  }
+
+  /** @param replica  whose presence it is: this connection's, or that of another tab it speaks for */
+  setPresence(document: string, state: Uint8Array | null, replica: ReplicaId = this.options.replica): void {
+    if (state && state.length > limits.presenceBytesMax) {
+      throw new HeadwaterError('too_large', `a presence of ${state.length} bytes is over the limit of ${limits.presenceBytesMax}`, { document });
+    }
+    this.dispatch({ type: 'presence', document, replica, state });
+  }
+
+  isLive(document: string): boolean {
+    return isLive(this.state, document);
+  }
+
+  dispose(): void {
+    this.dispatch({ type: 'disconnect' });
+    this.isDisposed = true;
+    this.unwatch?.();
+    for (const timer of this.timers.values()) this.ports.clearTimer(timer);
+    this.timers.clear();
+  }
+
+  private flushPushes(): void {
+    const pushes = [...this.pushes];
+    this.pushes.clear();
+    for (const [document, batches] of pushes) this.dispatch({ type: 'push', document, batches });
+  }
+
+  private dispatch(event: SessionEvent): void {
+    if (this.isDisposed) return;
+    this.inbox.push(event);
+    if (this.isRunning) return;
+    this.isRunning = true;
+    try {
+      for (let next = this.inbox.shift(); next; next = this.inbox.shift()) this.take(next);
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  private take(event: SessionEvent): void {
+    const [state, effects] = step(this.state, event);
+    try {
+      for (const effect of effects) {
+        if (effect.type === 'receive') this.host.receive(effect.document, effect.blocks, effect.cursor);
+      }
+    } catch (error) {
+      this.inbox.unshift({ type: 'hostFailed', error: failureOf(error) });
+      return;
+    }
+    this.state = state;
+    for (const effect of effects) this.run(effect);
+  }
+
+  private run(effect: Effect): void {
+    switch (effect.type) {
+      case 'dial': return this.dial();
+      case 'hangUp': return this.hangUp(effect.code, effect.reason);
+      case 'send': return this.send(effect.message);
+      case 'timer': return this.setTimer(effect.timer, effect.ms);
+      case 'backoff': return this.setTimer(effect.timer, effect.atLeastMs + fullJitterMs(effect.attempt, this.ports.random()));
+      case 'cancel': return this.cancelTimer(effect.timer);
+      case 'acked': return tell(() => this.host.acked(effect.document, effect.version));
+      case 'rejected': return tell(() => this.host.rejected(effect.document, effect.batch));
+      case 'presence': return tell(() => this.host.presence(effect.document, effect.replica, effect.state));
+      case 'status': return tell(() => this.host.status(statusFor(effect.status)));
+      case 'receive': return;
+    }
+  }
+
+  private dial(): void {
+    const number = ++this.linkNumber;
+    const ifCurrent = (event: () => SessionEvent) => {
+      if (number === this.linkNumber) this.dispatch(event());
+    };
+    try {
+      this.link = this.ports.transport.connect({
+        open: () => ifCurrent(() => ({ type: 'linkOpened', token: this.token() })),
+        frame: (bytes) => ifCurrent(() => this.read(bytes)),
+        close: (code, reason) => ifCurrent(() => ({ type: 'linkClosed', code, reason })),
+      });
+    } catch (error) {
+      ifCurrent(() => ({ type: 'linkClosed', code: 1006, reason: String(error) }));
+    }
+  }
+
+  private hangUp(code: number, reason: string): void {
+    this.linkNumber++;
+    this.link?.close(code, reason);
+    this.link = null;
+  }
+
+  private send(message: Message): void {
+    if (message.type === 'hello') this.helloMs = this.ports.now();
+    this.link?.send(encodeFrame(message, stampOf(this.ports.now())));
+  }
+
+  private read(bytes: Uint8Array): SessionEvent {
+    try {
+      const { message, stamp } = decodeFrame(bytes, Math.max(this.state.frameBytesMax, limits.frameBytesMax));
+      if (message.type === 'welcome') this.offsetMs = stampToMs(stamp) - (this.helloMs + this.ports.now()) / 2;
+      return { type: 'message', message };
+    } catch (error) {
+      return { type: 'malformed', reason: failureOf(error).message };
+    }
+  }
+
+  private setTimer(name: TimerName, ms: number): void {
+    this.cancelTimer(name);
+    this.timers.set(name, this.ports.setTimer(() => {
+      this.timers.delete(name);
+      this.dispatch({ type: 'timer', timer: name });
+    }, ms));
+  }
+
+  private cancelTimer(name: TimerName): void {
+    if (!this.timers.has(name)) return;
+    this.ports.clearTimer(this.timers.get(name));
+    this.timers.delete(name);
+  }
+
+  private token(): string | undefined {
+    const { token } = this.options;
+    return typeof token === 'function' ? token() : token;
+  }
+}
+
+/** The ports of a browser or Node process. */
+export function systemPorts(transport: Transport): ConnectionPorts {
+  return {
+    transport,
+    now: () => Date.now(),
+    setTimer: (run, ms) => setTimeout(run, ms),
+    clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+    random: () => Math.random(),
+    watchNetwork: typeof globalThis.addEventListener === 'function' ? watchWindow : undefined,
+  };
+}
+
+function watchWindow(listener: (isOnline: boolean) => void): () => void {
+  const online = () => listener(true);
+  const offline = () => listener(false);
+  globalThis.addEventListener('online', online);
+  globalThis.addEventListener('offline', offline);
+  return () => {
+    globalThis.removeEventListener('online', online);
+    globalThis.removeEventListener('offline', offline);
+  };
+}
+
+/** A listener's fault is reported as one, and does not stop the connection. */
+function tell(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => { throw error; });
+  }
+}
+
+function statusFor({ connection, error, progress }: SessionStatus): ConnectionStatus {
+  const status: ConnectionStatus = { connection };
+  if (error) status.error = new HeadwaterError(error.code, error.message, error.document === undefined ? {} : { document: error.document });
+  if (progress) status.progress = progress;
+  return status;
+}
+
+function failureOf(error: unknown): SessionError {
+  if (error instanceof HeadwaterError) return { code: error.code, message: error.message };
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
