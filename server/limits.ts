@@ -1,0 +1,44 @@
+// Every limit of the server, by name. Each is a promise about memory or time, and each has a test at the
+// limit and one past it. A limit that lives as a number inside some function cannot be found or tuned.
+
+import { limits as wire } from '../sdk/wire/limits.js';
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+export const defaultLimits = {
+  /** One frame, header included. The transport itself refuses more, before anything is decoded. */
+  frameBytesMax: wire.frameBytesMax,
+  documentsPerSocketMax: 256,
+  presenceBytesMax: wire.presenceBytesMax,
+  /** Presence values one socket may keep alive in one document: one per tab behind a leader, generously. */
+  presencePerSocketMax: 64,
+  /** Pushed by one socket and neither acked nor refused yet. Past it the socket is closed and may return. */
+  unackedBytesMax: 16 * mib,
+  /** Bytes waiting in one socket. Past it frames are dropped and the socket is told to resync. */
+  backpressureBytesMax: 2 * mib,
+  helloTimeoutMs: 5_000,
+  pingIntervalMs: 30_000,
+  /** Silent for this long: the peer is gone, whatever TCP believes. */
+  silenceMsMax: 75_000,
+  /** One piece of a catch-up. */
+  chunkBytesMax: 256 * kib,
+  /** A stamp further ahead of our clock than this is refused before it can win every merge. */
+  stampAheadMsMax: 5 * 60_000,
+  /** One group commit. */
+  groupRowsMax: 1_000,
+  groupBytesMax: 1 * mib,
+  /** Recent log kept in memory per room, so that a reader can join under load. */
+  tailBytesMax: 256 * kib,
+  /** A snapshot is due after this much log, or as much as the last snapshot was big. */
+  snapshotEntriesMin: 1_000,
+  snapshotBytesMin: 256 * kib,
+  /** A room nobody listens to is put away after this long. */
+  roomIdleMs: 60_000,
+  /** Longest pause before a room whose commit failed is loaded again. */
+  reloadDelayMsMax: 5_000,
+  /** How long a drain may take before the process stops waiting for it. */
+  drainMsMax: 10_000,
+} as const;
+
+export type Limits = { readonly [Name in keyof typeof defaultLimits]: number };

@@ -1,0 +1,173 @@
+// What every store must do, whatever it runs on. Each implementation's test file calls this with a way to open
+// one; `reopen` opens the same database again, as after a crash.
+
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Append, Store } from './store.js';
+
+export interface StoreUnderTest {
+  store: Store;
+  reopen(): Promise<Store>;
+  /** Damages the stored bytes of one record behind the store's back. */
+  corrupt(kind: 'log' | 'snapshot', document: string, lsn: number): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export const ada = 'aaaaaaaaaaaaaaaa';
+export const bob = 'bbbbbbbbbbbbbbbb';
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const utf8 = (string: string) => new TextEncoder().encode(string);
+
+export function entry(document: string, replica: string, seqFrom: number, bytes: string, seqTo = seqFrom): Append {
+  return { document, replica, seqFrom, seqTo, bytes: utf8(bytes) };
+}
+
+export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`store: ${name}`, () => {
+    let subject: StoreUnderTest;
+    let store: Store;
+
+    beforeEach(async () => {
+      subject = await open();
+      store = subject.store;
+    });
+    afterEach(() => subject.dispose());
+
+    const read = async (document: string, lsn = 0, bytesMax = 1 << 20) => {
+      const slice = await store.readSince(document, lsn, bytesMax);
+      return { ...slice, bytes: text(slice.bytes) };
+    };
+
+    it('starts empty: head 0, no snapshot, nothing to read', async () => {
+      expect(await store.head('a')).toBe(0);
+      expect(await store.readSnapshot('a')).toBeNull();
+      expect(await read('a')).toEqual({ first: 1, last: 0, bytes: '', corrupt: null });
+      expect(await store.listDocuments('', 10)).toEqual([]);
+    });
+
+    it('numbers the entries of each document densely, in the order given', async () => {
+      const answers = await store.append([
+        entry('a', ada, 1, 'one'), entry('b', ada, 1, 'uno'), entry('a', bob, 1, 'two'), entry('a', ada, 2, 'three', 5),
+      ]);
+      expect(answers.map((answer) => [answer.outcome, answer.lsn])).toEqual([
+        ['appended', 1], ['appended', 1], ['appended', 2], ['appended', 3],
+      ]);
+      expect(await store.head('a')).toBe(3);
+      expect(await read('a')).toEqual({ first: 1, last: 3, bytes: 'onetwothree', corrupt: null });
+      expect(await read('a', 1)).toEqual({ first: 2, last: 3, bytes: 'twothree', corrupt: null });
+    });
+
+    it('answers a repeated append without logging it twice', async () => {
+      await store.append([entry('a', ada, 1, 'one', 3)]);
+      expect(await store.append([entry('a', ada, 1, 'one', 3), entry('a', ada, 4, 'two')])).toEqual([
+        { outcome: 'duplicate', lsn: 0 }, { outcome: 'appended', lsn: 2 },
+      ]);
+      expect((await read('a')).bytes).toBe('onetwo');
+    });
+
+    it('notices a replica that writes other bytes under seqs it has used', async () => {
+      await store.append([entry('a', ada, 1, 'one')]);
+      expect(await store.append([entry('a', ada, 1, 'eno')])).toEqual([{ outcome: 'conflict', lsn: 0 }]);
+      expect((await read('a')).bytes).toBe('one');
+    });
+
+    it('logs nothing after a hole in a replica’s seqs', async () => {
+      expect(await store.append([entry('a', ada, 2, 'two')])).toEqual([{ outcome: 'gap', lsn: 0 }]);
+      expect(await store.head('a')).toBe(0);
+    });
+
+    it('takes a batch that repeats some seqs and adds more', async () => {
+      await store.append([entry('a', ada, 1, 'one', 2)]);
+      expect(await store.append([entry('a', ada, 1, 'one and more', 4)])).toEqual([{ outcome: 'appended', lsn: 2 }]);
+      expect(await store.append([entry('a', ada, 3, 'more', 4)])).toEqual([{ outcome: 'duplicate', lsn: 0 }]);
+    });
+
+    it('remembers what a void stands for', async () => {
+      await store.append([entry('a', ada, 1, 'one'), { ...entry('a', ada, 2, 'void', 4), voidCode: 'clock_drift' }]);
+      expect(await store.findRange('a', ada, 2, 4)).toMatchObject({ lsn: 2, voidCode: 'clock_drift' });
+      expect(await store.findRange('a', ada, 1, 1)).toMatchObject({ lsn: 1, voidCode: null });
+      expect(await store.findRange('a', ada, 2, 3)).toBeNull();
+      expect(await store.hasVoid('a', ada, 4, 9)).toBe(true);
+      expect(await store.hasVoid('a', ada, 5, 9)).toBe(false);
+      expect(await store.hasVoid('a', ada, 1, 1)).toBe(false);
+    });
+
+    it('reads in pieces of at most bytesMax, and one entry when even that is bigger', async () => {
+      await store.append([entry('a', ada, 1, '12345'), entry('a', ada, 2, '67890'), entry('a', ada, 3, 'x')]);
+      expect(await read('a', 0, 10)).toEqual({ first: 1, last: 2, bytes: '1234567890', corrupt: null });
+      expect(await read('a', 0, 9)).toEqual({ first: 1, last: 1, bytes: '12345', corrupt: null });
+      expect(await read('a', 0, 1)).toEqual({ first: 1, last: 1, bytes: '12345', corrupt: null });
+      expect(await store.bytesSince('a', 0)).toBe(11);
+      expect(await store.bytesSince('a', 2)).toBe(1);
+      expect(await store.bytesSince('a', 3)).toBe(0);
+    });
+
+    it('keeps everything, and its epoch, across a reopen', async () => {
+      await store.append([entry('a', ada, 1, 'one')]);
+      await store.writeSnapshot('a', 1, utf8('state'));
+      const { epoch } = store;
+      store = await subject.reopen();
+      expect(store.epoch).toBe(epoch);
+      expect(await store.append([entry('a', ada, 1, 'one'), entry('a', ada, 2, 'two')])).toEqual([
+        { outcome: 'duplicate', lsn: 0 }, { outcome: 'appended', lsn: 2 },
+      ]);
+      expect(text((await store.readSnapshot('a'))!.bytes)).toBe('state');
+    });
+
+    it('gives the newest snapshot', async () => {
+      await store.append([entry('a', ada, 1, 'one'), entry('a', ada, 2, 'two')]);
+      await store.writeSnapshot('a', 1, utf8('old'));
+      await store.writeSnapshot('a', 2, utf8('new'));
+      expect(await store.readSnapshot('a')).toEqual({ lsn: 2, bytes: expect.anything() });
+      expect(text((await store.readSnapshot('a'))!.bytes)).toBe('new');
+    });
+
+    it('lists documents by id, in pages', async () => {
+      await store.append(['c', 'a', 'b'].map((id) => entry(id, ada, 1, id)));
+      await store.writeSnapshot('b', 1, utf8('state'));
+      expect(await store.listDocuments('', 2)).toEqual([
+        { id: 'a', lsn: 1, snapshotLsn: 0 }, { id: 'b', lsn: 1, snapshotLsn: 1 },
+      ]);
+      expect(await store.listDocuments('b', 2)).toEqual([{ id: 'c', lsn: 1, snapshotLsn: 0 }]);
+    });
+
+    it('reads up to a corrupt entry, keeps a copy of it, and serves other documents as before', async () => {
+      await store.append([
+        entry('a', ada, 1, 'one'), entry('a', ada, 2, 'two'), entry('a', ada, 3, 'three'), entry('b', ada, 1, 'fine'),
+      ]);
+      await subject.corrupt('log', 'a', 2);
+      expect(await read('a')).toEqual({ first: 1, last: 1, bytes: 'one', corrupt: 2 });
+      expect(await read('a', 1)).toEqual({ first: 2, last: 1, bytes: '', corrupt: 2 });
+      expect(await read('a', 2)).toEqual({ first: 3, last: 3, bytes: 'three', corrupt: null });
+      expect((await read('b')).bytes).toBe('fine');
+      expect(await store.corruptRecords()).toMatchObject([{ document: 'a', kind: 'log', lsn: 2 }]);
+      expect(await store.head('a')).toBe(3);
+    });
+
+    it('does not serve a corrupt snapshot', async () => {
+      await store.append([entry('a', ada, 1, 'one')]);
+      await store.writeSnapshot('a', 1, utf8('state'));
+      await subject.corrupt('snapshot', 'a', 1);
+      expect(await store.readSnapshot('a')).toBeNull();
+      expect(await store.corruptRecords()).toMatchObject([{ document: 'a', kind: 'snapshot', lsn: 1 }]);
+    });
+
+    it('commits groups in the order they were given, without waiting in between', async () => {
+      const groups = Array.from({ length: 50 }, (_, i) => store.append([entry('a', ada, i + 1, `${i},`)]));
+      const answers = (await Promise.all(groups)).flat();
+      expect(answers.map((answer) => answer.lsn)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    });
+
+    it('does not damage the caller’s bytes', async () => {
+      const one = entry('a', ada, 1, 'one');
+      await store.append([one]);
+      expect(text(one.bytes)).toBe('one');
+    });
+
+    it('refuses calls after close', async () => {
+      await store.close();
+      await expect(store.append([entry('a', ada, 1, 'one')])).rejects.toMatchObject({ code: 'closed' });
+      await store.close();
+    });
+  });
+}

@@ -1,0 +1,272 @@
+// The store's SQL, synchronous: one prepared statement per action, one transaction per group.
+// It runs inside the worker (sqlite-worker.ts) so that an fsync never holds up a socket.
+
+import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
+import { checksum } from './checksum.js';
+import { migrate } from './sqlite-schema.js';
+import { openDriver, type Driver, type Row } from './sqlite-driver.js';
+import type { Append, Appended, CorruptRecord, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from './store.js';
+
+const pageRows = 4_096;
+
+export class SqliteLog {
+  readonly epoch: string;
+  private readonly statements;
+  /** Row numbers of documents never change once committed, so they are looked up once. */
+  private readonly numbers = new Map<string, number>();
+
+  /** @throws HeadwaterError `storage_failed` */
+  static async open(path: string, options = { readOnly: false }): Promise<SqliteLog> {
+    const driver = await openDriver(path, options);
+    try {
+      return new SqliteLog(driver, options.readOnly);
+    } catch (cause) {
+      driver.close();
+      if (cause instanceof HeadwaterError) throw cause;
+      throw new HeadwaterError('storage_failed', `cannot use the database ${path}: ${(cause as Error).message}`, { path });
+    }
+  }
+
+  private constructor(private readonly driver: Driver, readOnly: boolean) {
+    // FULL: a commit is on disk before it is acked. WAL alone would lose the last commits with the power.
+    driver.exec('pragma busy_timeout = 5000');
+    if (!readOnly) {
+      driver.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on');
+      migrate(driver);
+    }
+    this.statements = prepareAll(driver);
+    this.epoch = this.readEpoch(readOnly);
+  }
+
+  get kind(): string {
+    return this.driver.name;
+  }
+
+  append(entries: readonly Append[]): Appended[] {
+    return this.transaction(() => entries.map((entry) => this.appendOne(entry)));
+  }
+
+  head(document: string): number {
+    return Number(this.statements.head.get(document)?.head ?? 0);
+  }
+
+  readSince(document: string, lsn: number, bytesMax: number): LogSlice {
+    const number = this.numberOf(document);
+    if (number === null) return { first: lsn + 1, last: lsn, bytes: new Uint8Array(0), corrupt: null };
+    const last = this.cut(number, lsn, bytesMax);
+    return this.joinVerified(document, lsn, this.statements.entries.all(number, lsn, last));
+  }
+
+  bytesSince(document: string, lsn: number): number {
+    const number = this.numberOf(document);
+    return number === null ? 0 : Number(this.statements.bytesSince.get(number, lsn)!.total ?? 0);
+  }
+
+  findRange(document: string, replica: string, seqFrom: number, seqTo: number): LoggedRange | null {
+    const row = this.statements.range.get(this.numberOf(document) ?? 0, replica, seqTo);
+    if (row === undefined || row.seq_from !== seqFrom) return null;
+    return { lsn: Number(row.lsn), checksum: Number(row.checksum), voidCode: row.void_code as ErrorCode | null };
+  }
+
+  hasVoid(document: string, replica: string, seqFrom: number, seqTo: number): boolean {
+    return this.statements.overlappingVoid.get(this.numberOf(document) ?? 0, replica, seqFrom, seqTo) !== undefined;
+  }
+
+  readSnapshot(document: string): StoredSnapshot | null {
+    for (const row of this.statements.snapshots.all(this.numberOf(document) ?? 0)) {
+      const bytes = row.bytes as Uint8Array;
+      if (checksum(bytes) === row.checksum) return { lsn: Number(row.lsn), bytes };
+      this.setAside({ document, kind: 'snapshot', lsn: Number(row.lsn), bytes, reason: 'checksum mismatch' });
+    }
+    return null;
+  }
+
+  /** Two transactions: the snapshots before go only once the new one has been read back whole. */
+  writeSnapshot(document: string, lsn: number, bytes: Uint8Array): void {
+    const number = this.numberOf(document);
+    if (number === null) throw new HeadwaterError('invalid_argument', 'a snapshot needs a log before it', { document });
+    this.statements.writeSnapshot.run(number, lsn, checksum(bytes), bytes);
+    const written = this.statements.snapshot.get(number, lsn)?.bytes as Uint8Array | undefined;
+    if (written === undefined || checksum(written) !== checksum(bytes)) {
+      throw new HeadwaterError('storage_failed', 'a snapshot did not read back as it was written', { document, lsn });
+    }
+    this.statements.dropSnapshots.run(number, number);
+  }
+
+  listDocuments(after: string, limit: number): DocumentRow[] {
+    return this.statements.documents.all(after, limit).map((row) => ({
+      id: String(row.id),
+      lsn: Number(row.head),
+      snapshotLsn: Number(row.snapshot_lsn ?? 0),
+    }));
+  }
+
+  corruptRecords(): CorruptRecord[] {
+    return this.statements.corrupt.all() as unknown as CorruptRecord[];
+  }
+
+  close(): void {
+    this.driver.close();
+  }
+
+  private appendOne(entry: Append): Appended {
+    const number = this.numberOf(entry.document) ?? this.addDocument(entry.document);
+    const known = Number(this.statements.author.get(number, entry.replica)?.seq ?? 0);
+    if (entry.seqFrom > known + 1) return { outcome: 'gap', lsn: 0 };
+    const sum = checksum(entry.bytes);
+    if (entry.seqTo <= known) return { outcome: this.repeated(entry, sum), lsn: 0 };
+    const lsn = Number(this.statements.advance.get(number)!.head);
+    this.statements.appendEntry.run(
+      number, lsn, entry.replica, entry.seqFrom, entry.seqTo, entry.voidCode ?? null, sum, entry.bytes,
+    );
+    this.statements.advanceAuthor.run(number, entry.replica, entry.seqTo);
+    return { outcome: 'appended', lsn };
+  }
+
+  /** Only equal ranges can be compared; a batch split another way is taken for the same ops. */
+  private repeated(entry: Append, sum: number): 'duplicate' | 'conflict' {
+    const logged = this.findRange(entry.document, entry.replica, entry.seqFrom, entry.seqTo);
+    return logged === null || logged.checksum === sum ? 'duplicate' : 'conflict';
+  }
+
+  private numberOf(document: string): number | null {
+    const cached = this.numbers.get(document);
+    if (cached !== undefined) return cached;
+    const row = this.statements.head.get(document);
+    if (row === undefined) return null;
+    return this.remember(document, Number(row.number));
+  }
+
+  private addDocument(document: string): number {
+    return this.remember(document, Number(this.statements.addDocument.get(document)!.number));
+  }
+
+  private remember(document: string, number: number): number {
+    if (this.numbers.size > 100_000) this.numbers.clear();
+    this.numbers.set(document, number);
+    return number;
+  }
+
+  /** The last LSN that fits `bytesMax`, found from lengths alone so that big blobs are not read in vain. */
+  private cut(number: number, lsn: number, bytesMax: number): number {
+    let last = lsn;
+    let total = 0;
+    for (const row of this.statements.lengths.all(number, lsn, pageRows)) {
+      total += Number(row.length);
+      if (total > bytesMax && last > lsn) break;
+      last = Number(row.lsn);
+    }
+    return last;
+  }
+
+  private joinVerified(document: string, lsn: number, rows: Row[]): LogSlice {
+    const blocks: Uint8Array[] = [];
+    let corrupt: number | null = null;
+    for (const row of rows) {
+      const bytes = row.bytes as Uint8Array;
+      // A missing LSN is the same to a reader as a broken one: the log cannot be read through it.
+      if (row.lsn !== lsn + blocks.length + 1 || checksum(bytes) !== row.checksum) {
+        corrupt = lsn + blocks.length + 1;
+        this.setAside({ document, kind: 'log', lsn: corrupt, bytes, reason: 'checksum mismatch' });
+        break;
+      }
+      blocks.push(bytes);
+    }
+    return { first: lsn + 1, last: lsn + blocks.length, bytes: concat(blocks), corrupt };
+  }
+
+  /** A copy for whoever investigates; the original stays where it is. */
+  private setAside(record: CorruptRecord): void {
+    try {
+      this.statements.setAside.run(record.document, record.kind, record.lsn, record.reason, record.bytes);
+    } catch {
+      // A full disk or a read-only database must not turn a bad record into a failed read.
+    }
+  }
+
+  private readEpoch(readOnly: boolean): string {
+    if (!readOnly) this.statements.addEpoch.run(crypto.randomUUID());
+    return String(this.statements.epoch.get()?.value);
+  }
+
+  private transaction<Result>(work: () => Result): Result {
+    this.driver.exec('begin immediate');
+    try {
+      const result = work();
+      this.driver.exec('commit');
+      return result;
+    } catch (cause) {
+      // Numbers given out in here may go to other documents now.
+      this.numbers.clear();
+      this.rollback();
+      throw new HeadwaterError('storage_failed', `the database took no write: ${(cause as Error).message}`);
+    }
+  }
+
+  private rollback(): void {
+    try {
+      this.driver.exec('rollback');
+    } catch {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+    }
+  }
+}
+
+function prepareAll(driver: Driver) {
+  const prepare = (sql: string) => driver.prepare(sql);
+  return {
+    epoch: prepare(`select value from meta where name = 'epoch'`),
+    addEpoch: prepare(`insert into meta values ('epoch', ?) on conflict do nothing`),
+    head: prepare('select number, head from documents where id = ?'),
+    addDocument: prepare(
+      'insert into documents (id) values (?) on conflict (id) do update set id = excluded.id returning number',
+    ),
+    advance: prepare('update documents set head = head + 1 where number = ? returning head'),
+    author: prepare('select seq from authors where document = ? and replica = ?'),
+    advanceAuthor: prepare(
+      'insert into authors values (?, ?, ?) on conflict (document, replica) do update set seq = excluded.seq',
+    ),
+    appendEntry: prepare(
+      `insert into log (document, lsn, replica, seq_from, seq_to, void_code, checksum, bytes)
+       values (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    lengths: prepare('select lsn, length(bytes) as length from log where document = ? and lsn > ? order by lsn limit ?'),
+    entries: prepare(
+      'select lsn, checksum, bytes from log where document = ? and lsn > ? and lsn <= ? order by lsn',
+    ),
+    bytesSince: prepare('select sum(length(bytes)) as total from log where document = ? and lsn > ?'),
+    range: prepare(
+      'select lsn, seq_from, checksum, void_code from log where document = ? and replica = ? and seq_to = ?',
+    ),
+    overlappingVoid: prepare(
+      `select 1 as found from log where document = ? and replica = ? and seq_to >= ? and seq_from <= ?
+       and void_code is not null limit 1`,
+    ),
+    snapshots: prepare('select lsn, checksum, bytes from snapshots where document = ? order by lsn desc'),
+    snapshot: prepare('select bytes from snapshots where document = ? and lsn = ?'),
+    writeSnapshot: prepare(
+      `insert into snapshots values (?, ?, ?, ?)
+       on conflict (document, lsn) do update set checksum = excluded.checksum, bytes = excluded.bytes`,
+    ),
+    dropSnapshots: prepare(
+      `delete from snapshots where document = ?
+       and lsn < (select max(lsn) from snapshots where document = ?)`,
+    ),
+    documents: prepare(
+      `select id, head, (select max(lsn) from snapshots where document = number) as snapshot_lsn
+       from documents where id > ? order by id limit ?`,
+    ),
+    setAside: prepare('insert into corrupt values (?, ?, ?, ?, ?) on conflict do nothing'),
+    corrupt: prepare('select document, kind, lsn, bytes, reason from corrupt order by document, lsn'),
+  };
+}
+
+function concat(blocks: Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(blocks.reduce((total, block) => total + block.length, 0));
+  let at = 0;
+  for (const block of blocks) {
+    joined.set(block, at);
+    at += block.length;
+  }
+  return joined;
+}

@@ -1,0 +1,70 @@
+// The tables of the embedded store, as a list of migrations. `user_version` counts how many have run; a
+// released migration is never edited, a change is a new one at the end.
+//
+// `log.position` is the global order of commits: SQLite has one writer, so row ids grow in commit order and
+// whoever reads the whole log can use them as a cursor. `lsn` is dense within a document.
+
+import { HeadwaterError } from '../../sdk/core/errors.js';
+import type { Driver } from './sqlite-driver.js';
+
+const migrations = [
+  `create table meta (name text primary key, value text not null) without rowid;
+
+   create table documents (
+     number integer primary key,
+     id text not null unique,
+     head integer not null default 0
+   );
+
+   create table log (
+     position integer primary key autoincrement,
+     document integer not null references documents (number),
+     lsn integer not null,
+     replica text not null,
+     seq_from integer not null,
+     seq_to integer not null,
+     void_code text,
+     checksum integer not null,
+     bytes blob not null,
+     unique (document, lsn),
+     unique (document, replica, seq_to)
+   );
+
+   create table authors (
+     document integer not null,
+     replica text not null,
+     seq integer not null,
+     primary key (document, replica)
+   ) without rowid;
+
+   create table snapshots (
+     document integer not null references documents (number),
+     lsn integer not null,
+     checksum integer not null,
+     bytes blob not null,
+     primary key (document, lsn)
+   );
+
+   create table corrupt (
+     document text not null,
+     kind text not null,
+     lsn integer not null,
+     reason text not null,
+     bytes blob not null,
+     primary key (document, kind, lsn)
+   );`,
+];
+
+/** @throws HeadwaterError `storage_failed` when a newer Headwater wrote the file */
+export function migrate(driver: Driver): void {
+  const version = Number(driver.prepare('pragma user_version').get()!.user_version);
+  if (version > migrations.length) {
+    throw new HeadwaterError(
+      'storage_failed',
+      `the database has schema ${version}, this server knows up to ${migrations.length}: run the newer version that wrote it`,
+    );
+  }
+  for (let next = version; next < migrations.length; next += 1) {
+    driver.exec(`begin immediate; ${migrations[next]} pragma user_version = ${next + 1}; commit;`);
+  }
+}

@@ -1,0 +1,97 @@
+// Where the server keeps what it promised: per document a log, and snapshots that stand for its beginning.
+//
+// The log is the truth; everything else can be made again from it. One interface, so that SQLite and
+// Postgres answer to the same conformance.ts. A record that fails its checksum is copied aside and
+// reported, never deleted, and never in the way of another document.
+
+import type { ErrorCode } from '../../sdk/core/errors.js';
+import type { ReplicaId } from '../../sdk/core/replica.js';
+import type { Lsn } from '../../sdk/wire/message.js';
+
+/** One block on its way into the log: an author's bytes, or the void that stands in for a refused batch. */
+export interface Append {
+  document: string;
+  replica: ReplicaId;
+  seqFrom: number;
+  seqTo: number;
+  bytes: Uint8Array;
+  /** Set on a void: why the batch was refused, so that a repeated push gets the same answer. */
+  voidCode?: ErrorCode;
+}
+
+/**
+ * What became of one entry. `lsn` is 0 unless appended.
+ * - `duplicate`: everything up to `seqTo` of this replica is in the log already, with these bytes
+ * - `conflict`: the same seqs are in the log with other bytes
+ * - `gap`: seqs before `seqFrom` are missing
+ */
+export interface Appended {
+  outcome: 'appended' | 'duplicate' | 'conflict' | 'gap';
+  lsn: Lsn;
+}
+
+/** Log entries first..last, concatenated in order. Empty when `last < first`. */
+export interface LogSlice {
+  first: Lsn;
+  last: Lsn;
+  bytes: Uint8Array;
+  /** The entry right after `last`, when it failed its checksum: the log cannot be read through it. */
+  corrupt: Lsn | null;
+}
+
+export interface LoggedRange {
+  lsn: Lsn;
+  checksum: number;
+  voidCode: ErrorCode | null;
+}
+
+export interface StoredSnapshot {
+  lsn: Lsn;
+  bytes: Uint8Array;
+}
+
+export interface DocumentRow {
+  id: string;
+  lsn: Lsn;
+  /** 0 when there is none. */
+  snapshotLsn: Lsn;
+}
+
+export interface CorruptRecord {
+  document: string;
+  kind: 'log' | 'snapshot';
+  lsn: Lsn;
+  bytes: Uint8Array;
+  reason: string;
+}
+
+export interface Store {
+  /** Names this log. Another epoch means another history: LSNs known from before are void. */
+  readonly epoch: string;
+  /** What it runs on, for the log line. */
+  readonly kind: string;
+  /**
+   * One transaction, on disk when it resolves: all fresh entries or none. Entries of one document get dense
+   * LSNs in the order given. Repeating an append is harmless. @returns one answer per entry, in order
+   * @throws HeadwaterError `storage_failed`; the outcome is then unknown, and a retry is safe
+   */
+  append(entries: readonly Append[]): Promise<Appended[]>;
+  /** The last LSN of a document, 0 when it is unknown. */
+  head(document: string): Promise<Lsn>;
+  /** Entries after `lsn`, at most `bytesMax` together but at least one. Bytes are the caller's. */
+  readSince(document: string, lsn: Lsn, bytesMax: number): Promise<LogSlice>;
+  /** Payload of everything after `lsn`, for progress. */
+  bytesSince(document: string, lsn: Lsn): Promise<number>;
+  /** The log row of exactly these seqs, or null. */
+  findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | null>;
+  /** Whether any seq in the range is voided; a batch that overlaps a void cannot stand. */
+  hasVoid(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<boolean>;
+  /** The newest snapshot that passes its checksum. */
+  readSnapshot(document: string): Promise<StoredSnapshot | null>;
+  /** Writes, reads back, and only then lets go of older ones. Keeps nothing of `bytes`. */
+  writeSnapshot(document: string, lsn: Lsn, bytes: Uint8Array): Promise<void>;
+  /** By id, after `after`, at most `limit`. */
+  listDocuments(after: string, limit: number): Promise<DocumentRow[]>;
+  corruptRecords(): Promise<CorruptRecord[]>;
+  close(): Promise<void>;
+}

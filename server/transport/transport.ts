@@ -1,0 +1,86 @@
+// The server's end of the network: WebSockets that carry whole frames, topics, and plain HTTP GETs.
+//
+// Two implementations stand behind it, uWebSockets.js and ws, and conformance.ts holds both to the same
+// behaviour. Nothing here knows what is in a frame.
+
+/** `dropped`: the socket was over its byte budget and the frame is gone. It has also left all its topics. */
+export type SendResult = 'sent' | 'buffered' | 'dropped';
+
+export interface Socket {
+  readonly remoteAddress: string;
+  /** Bytes handed over and not yet on the network. */
+  readonly bufferedBytes: number;
+  /** Does not keep `frame`. After close it does nothing. */
+  send(frame: Uint8Array): SendResult;
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** Says goodbye and cuts the line soon after, whether or not the peer answers. */
+  close(code: number, reason: string): void;
+}
+
+/** What happens to one socket. `close` is called once, whoever closed it; nothing follows. */
+export interface SocketEvents {
+  /** `bytes` belong to the receiver: a copy where the library reuses its buffer. */
+  frame(bytes: Uint8Array): void;
+  /** A frame, sent or published, was dropped: the socket lags. */
+  lagging(): void;
+  /** Buffered bytes have gone out. */
+  drain(): void;
+  close(code: number, reason: string): void;
+}
+
+export interface RequestHead {
+  path: string;
+  /** '' when absent. */
+  host: string;
+  origin: string;
+  remoteAddress: string;
+}
+
+/** A refused upgrade is an HTTP answer: the socket never exists. */
+export type UpgradeAnswer = { accept: true; protocol: string } | { accept: false; status: number; message: string };
+
+export interface HttpAnswer {
+  status: number;
+  headers?: Readonly<Record<string, string>>;
+  body?: string | Uint8Array;
+}
+
+export interface TransportHandlers {
+  upgrade(request: RequestHead, protocols: readonly string[]): UpgradeAnswer;
+  open(socket: Socket): SocketEvents;
+  /** GET and HEAD; a HEAD's body is not sent. */
+  get(request: RequestHead): Promise<HttpAnswer> | HttpAnswer;
+}
+
+export interface TransportLimits {
+  frameBytesMax: number;
+  backpressureBytesMax: number;
+}
+
+export interface ServerTransport {
+  readonly name: TransportName;
+  /** @param port  0 for any free one. @returns the port. @throws HeadwaterError `unavailable` when it cannot be had */
+  listen(port: number, host: string, handlers: TransportHandlers): Promise<number>;
+  /** One frame to every socket in the topic, but for `except`. In order with what is sent to each. */
+  publish(topic: string, frame: Uint8Array, except?: Socket): void;
+  /** Takes no new connections; those there stay. */
+  stopListening(): void;
+  /** Cuts every connection. */
+  close(): Promise<void>;
+}
+
+export type TransportName = 'uws' | 'ws';
+
+/** How long a peer may take to answer a close before its line is cut. */
+export const closeGraceMs = 2_000;
+
+/** Close reasons have 123 bytes of room, by RFC 6455. */
+export function closeText(reason: string): string {
+  const bytes = new TextEncoder().encode(reason);
+  return bytes.length <= 123 ? reason : new TextDecoder().decode(bytes.subarray(0, 120)).replace(/\uFFFD+$/, '') + '…';
+}
+
+export function splitProtocols(header: string): string[] {
+  return header.split(',').map((name) => name.trim()).filter((name) => name !== '');
+}

@@ -1,0 +1,199 @@
+// The fast transport: uWebSockets.js (npm: uws-pack, prebuilt for Node 18–22).
+//
+// Its traps, each answered here: an ArrayBuffer given to a handler dies when the handler returns, so frames are
+// copied; a response must not be touched after onAborted; a closed WebSocket throws on any use; and past
+// maxBackpressure messages vanish, published ones too, with only `dropped` to tell of it.
+
+import * as uws from 'uWebSockets.js';
+import {
+  closeGraceMs, closeText, splitProtocols,
+  type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
+  type TransportHandlers, type TransportLimits,
+} from './transport.js';
+import { portError } from './port-error.js';
+
+interface UserData {
+  socket: UwsSocket;
+}
+
+// The type file of the package lacks this form of listen, and has the constant inside an enum that is not there.
+type ListenOnHost = (host: string, port: number, options: number, done: (token: uws.us_listen_socket | false) => void) => void;
+const exclusivePort = 1;
+
+const results: readonly SendResult[] = ['buffered', 'sent', 'dropped'];
+const decoder = new TextDecoder();
+
+export class UwsTransport implements ServerTransport {
+  readonly name = 'uws';
+  private readonly app = uws.App();
+  private listening: uws.us_listen_socket | null = null;
+  private closed = false;
+
+  constructor(private readonly limits: TransportLimits) {}
+
+  listen(port: number, host: string, handlers: TransportHandlers): Promise<number> {
+    this.app.ws<UserData>('/*', {
+      maxPayloadLength: this.limits.frameBytesMax,
+      maxBackpressure: this.limits.backpressureBytesMax,
+      closeOnBackpressureLimit: false,
+      compression: 0, // off: small binary frames gain nothing from it
+      // Sessions ping by themselves, and notice silence by themselves.
+      sendPingsAutomatically: false,
+      idleTimeout: 0,
+      upgrade: (response, request, context) => upgrade(response, request, context, handlers),
+      open: (ws) => ws.getUserData().socket.open(ws, handlers),
+      message: (ws, bytes) => ws.getUserData().socket.events.frame(new Uint8Array(bytes.slice(0))),
+      dropped: (ws) => ws.getUserData().socket.lag(),
+      drain: (ws) => ws.getUserData().socket.events.drain(),
+      close: (ws, code, reason) => ws.getUserData().socket.ended(code, decoder.decode(reason)),
+    });
+    this.app.any('/*', (response, request) => answer(response, request, handlers));
+    return this.bind(port, host);
+  }
+
+  publish(topic: string, frame: Uint8Array, except?: Socket): void {
+    if (this.closed) return;
+    if (except instanceof UwsSocket && except.publish(topic, frame)) return;
+    this.app.publish(topic, frame, true);
+  }
+
+  stopListening(): void {
+    if (this.listening !== null) uws.us_listen_socket_close(this.listening);
+    this.listening = null;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.stopListening();
+    this.closed = true;
+    this.app.close();
+  }
+
+  private bind(port: number, host: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // The library binds with SO_REUSEPORT when it may; two servers would then share a port without a word.
+      const listen = this.app.listen as unknown as ListenOnHost;
+      listen.call(this.app, host, port, exclusivePort, (token) => {
+        if (token === false) return reject(portError(port, host));
+        this.listening = token;
+        resolve(uws.us_socket_local_port(token as unknown as uws.us_socket));
+      });
+    });
+  }
+}
+
+class UwsSocket implements Socket {
+  events!: SocketEvents;
+  private ws: uws.WebSocket<UserData> | null = null;
+  private leaving = false;
+
+  constructor(readonly remoteAddress: string) {}
+
+  get bufferedBytes(): number {
+    return this.ws?.getBufferedAmount() ?? 0;
+  }
+
+  send(frame: Uint8Array): SendResult {
+    return this.ws === null ? 'dropped' : results[this.ws.send(frame, true)];
+  }
+
+  subscribe(topic: string): void {
+    this.ws?.subscribe(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.ws?.unsubscribe(topic);
+  }
+
+  /** @returns false when this socket is not in the topic, so that everybody in it may be sent to */
+  publish(topic: string, frame: Uint8Array): boolean {
+    if (this.ws === null || !this.ws.isSubscribed(topic)) return false;
+    this.ws.publish(topic, frame, true);
+    return true;
+  }
+
+  close(code: number, reason: string): void {
+    const { ws } = this;
+    if (ws === null) return;
+    const cut = setTimeout(() => this.ws?.close(), closeGraceMs);
+    cut.unref();
+    ws.end(code, closeText(reason));
+  }
+
+  open(ws: uws.WebSocket<UserData>, handlers: TransportHandlers): void {
+    this.ws = ws;
+    this.events = handlers.open(this);
+  }
+
+  lag(): void {
+    if (this.leaving) return;
+    this.leaving = true;
+    // The library is walking its own topics when it reports a drop, so they are left once it is done.
+    setImmediate(() => this.leaveTopics());
+    this.events.lagging();
+  }
+
+  private leaveTopics(): void {
+    this.leaving = false;
+    for (const topic of this.ws?.getTopics() ?? []) this.ws?.unsubscribe(topic);
+  }
+
+  ended(code: number, reason: string): void {
+    this.ws = null;
+    this.events.close(code, reason);
+  }
+}
+
+function upgrade(
+  response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t, handlers: TransportHandlers,
+): void {
+  const head = headOf(response, request);
+  const verdict = handlers.upgrade(head, splitProtocols(request.getHeader('sec-websocket-protocol')));
+  if (!verdict.accept) {
+    write(response, { status: verdict.status, body: verdict.message }, false);
+    return;
+  }
+  response.upgrade<UserData>(
+    { socket: new UwsSocket(head.remoteAddress) },
+    request.getHeader('sec-websocket-key'),
+    verdict.protocol,
+    request.getHeader('sec-websocket-extensions'),
+    context,
+  );
+}
+
+async function answer(response: uws.HttpResponse, request: uws.HttpRequest, handlers: TransportHandlers): Promise<void> {
+  let aborted = false;
+  response.onAborted(() => (aborted = true));
+  const method = request.getMethod();
+  const head = headOf(response, request);
+  const reply = await reply405(method, () => handlers.get(head));
+  if (!aborted) write(response, reply, method === 'head');
+}
+
+async function reply405(method: string, get: () => Promise<HttpAnswer> | HttpAnswer): Promise<HttpAnswer> {
+  if (method !== 'get' && method !== 'head') return { status: 405, body: 'only GET and HEAD\n' };
+  try {
+    return await get();
+  } catch {
+    return { status: 500, body: 'internal error\n' };
+  }
+}
+
+function write(response: uws.HttpResponse, { status, headers = {}, body = '' }: HttpAnswer, headOnly: boolean): void {
+  response.cork(() => {
+    response.writeStatus(String(status));
+    for (const name in headers) response.writeHeader(name, headers[name]);
+    if (headOnly) response.endWithoutBody(typeof body === 'string' ? Buffer.byteLength(body) : body.length);
+    else response.end(body);
+  });
+}
+
+function headOf(response: uws.HttpResponse, request: uws.HttpRequest): RequestHead {
+  return {
+    path: request.getUrl(),
+    host: request.getHeader('host'),
+    origin: request.getHeader('origin'),
+    remoteAddress: decoder.decode(response.getRemoteAddressAsText()),
+  };
+}
