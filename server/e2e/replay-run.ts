@@ -8,6 +8,7 @@ import WebSocket from 'ws';
 import { decodeVersion } from '../../sdk/core/codec.js';
 import { open } from '../../sdk/index.js';
 import { Cast } from './cast.js';
+import { databaseCopy } from './database-copy.js';
 import { planOf } from './plan.js';
 import { readRecording } from './recording.js';
 import type { Recording } from './recording.js';
@@ -122,10 +123,11 @@ async function freshCopy(server: string, id: string, version: ReadonlyMap<string
 async function storedCopies(server: ServerProcess, document: string): Promise<Copy[]> {
   const code = await server.stop();
   if (code !== 0) throw new Error(`the server ended with ${code} when asked to stop:\n${server.log}`);
+  const onDisk = await databaseCopy(server.file, document);
   await server.resume();
   const stored = await server.document(document);
   await server.stop();
-  return [{ where: 'the server, started again', text: textOf(stored.data), digest: stored.digest }];
+  return [onDisk, { where: 'the server, started again', text: textOf(stored.data), digest: stored.digest }];
 }
 
 function conclude(expected: string, recording: Recording, results: AuthorResult[], copies: Copy[]): void {

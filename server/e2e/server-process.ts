@@ -28,7 +28,8 @@ const logLinesMax = 40;
 
 export class ServerProcess {
   readonly folder = mkdtempSync(join(tmpdir(), 'headwater-'));
-  readonly database = `sqlite:${join(this.folder, 'data.db')}`;
+  readonly file = join(this.folder, 'data.db');
+  readonly database = `sqlite:${this.file}`;
   #child: ChildProcess | undefined;
   #log: string[] = [];
 

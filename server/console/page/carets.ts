@@ -7,6 +7,8 @@ export interface Caret {
   index: number;
   name: string;
   colour: string;
+  /** Time since it last moved. */
+  ageMs: number;
 }
 
 // Laying out a long text once more per edit costs more than a caret is worth; the list of people stays.
@@ -48,8 +50,9 @@ export class Carets {
   }
 }
 
-function mark({ name, colour }: Caret): HTMLElement {
+function mark({ name, colour, ageMs }: Caret): HTMLElement {
   const element = make('span', { className: 'caret' }, make('span', { className: 'flag' }, name));
   element.style.setProperty('--who', colour);
+  element.style.setProperty('--age', `${ageMs}ms`);
   return element;
 }

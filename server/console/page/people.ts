@@ -41,6 +41,8 @@ export class People {
   readonly #presence;
   readonly #unsubscribe: () => void;
   #caret: string | undefined;
+  /** When each replica's caret was last seen to move. */
+  readonly #moved = new Map<string, { caret: string; atMs: number }>();
 
   constructor(client: Client, document: string, readonly self: Self, readonly text: Text, readonly draw: (carets: Caret[]) => void) {
     this.#presence = client.presence<Person>(document);
@@ -65,14 +67,17 @@ export class People {
   }
 
   show(): void {
-    const others = [...this.#presence.others].map(({ value }) => readPerson(value));
+    const others = [...this.#presence.others].map(({ replica, value }) => ({ replica, ...readPerson(value) }));
     byId('people').replaceChildren(...(others.length > 0 ? others.map(row) : [make('li', { className: 'muted small' }, 'Nobody else yet.')]));
     this.draw(others.flatMap((person) => this.#caretOf(person)));
   }
 
-  #caretOf({ name, colour, caret }: Person): Caret[] {
+  #caretOf({ replica, name, colour, caret }: Person & { replica: string }): Caret[] {
+    if (caret === undefined) return [];
+    if (this.#moved.get(replica)?.caret !== caret) this.#moved.set(replica, { caret, atMs: Date.now() });
+    const ageMs = Date.now() - this.#moved.get(replica)!.atMs;
     try {
-      return caret === undefined ? [] : [{ name, colour, index: this.text.resolve(fromBase64(caret)) }];
+      return [{ name, colour, ageMs, index: this.text.resolve(fromBase64(caret)) }];
     } catch {
       // The caret may point at a character that is still on its way here.
       return [];
