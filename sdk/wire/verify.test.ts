@@ -1,0 +1,124 @@
+import { describe, expect, it } from '@jest/globals';
+import { verifyTable, type TableSchema } from './verify.js';
+
+const number: TableSchema = [{ name: 'nonce', kind: 'scalar', size: 4 }];
+const text: TableSchema = [{ name: 'text', kind: 'string', required: true }];
+const structs: TableSchema = [{ name: 'entries', kind: 'vector', size: 16, align: 8, required: true }];
+const nested: TableSchema = [{ name: 'children', kind: 'tables', table: text, required: true }];
+
+// root │ padding, vtable (6 long, table 8 long, field at 4) │ distance to the vtable │ the field
+const withNumber = [12, 0, 0, 0, 0, 0, 6, 0, 8, 0, 4, 0, 6, 0, 0, 0, 1, 0, 0, 0];
+const withText = [12, 0, 0, 0, 0, 0, 6, 0, 8, 0, 4, 0, 6, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 0x68, 0x69, 0, 0];
+
+describe('the verifier', () => {
+  it('passes a table as a writer makes it', () => {
+    expect(verify(withNumber, number)).toBeNull();
+    expect(verify(withText, text)).toBeNull();
+  });
+
+  it('passes fields it does not know, and fields that are not there', () => {
+    expect(verify(withNumber, [])).toBeNull();
+    expect(verify(withNumber, [...number, { name: 'later', kind: 'scalar', size: 8 }])).toBeNull();
+  });
+
+  it('misses a required field', () => {
+    expect(verify(withText, [...text, { name: 'more', kind: 'string', required: true }])).toBe('more: missing');
+    expect(verify(changed(withText, 10, 0), text)).toBe('text: missing');
+  });
+
+  it.each([
+    ['a payload without room for a root', withNumber.slice(0, 3), 'root'],
+    ['a root past the end', changed(withNumber, 0, 20), 'root'],
+    ['a root that is not aligned', changed(withNumber, 0, 13), 'root'],
+    ['a root of zero', changed(withNumber, 0, 0), 'root'],
+    ['a vtable before the payload', changed(withNumber, 12, 14), 'vtable lies outside'],
+    ['a vtable past the end', changed(withNumber, 12, 0xf0, 0xff, 0xff, 0xff), 'vtable lies outside'],
+    ['a vtable at an odd place', changed(withNumber, 12, 5), 'vtable lies outside'],
+    ['a vtable of odd length', changed(withNumber, 6, 7), 'vtable has an impossible length'],
+    ['a vtable of length 2', changed(withNumber, 6, 2), 'vtable has an impossible length'],
+    ['a vtable longer than the payload', changed(withNumber, 6, 0x00, 0x01), 'vtable has an impossible length'],
+    ['a table longer than the payload', changed(withNumber, 8, 9), 'table has an impossible length'],
+    ['a table shorter than its own head', changed(withNumber, 8, 3), 'table has an impossible length'],
+    ['a field outside its table', changed(withNumber, 10, 5), 'nonce: lies outside'],
+    ['a field in the head of its table', changed(withNumber, 10, 2), 'nonce: lies outside'],
+  ])('refuses %s', (_, bytes, reason) => {
+    expect(verify(bytes, number)).toContain(reason);
+  });
+
+  it.each([
+    ['an offset past the end', changed(withText, 16, 12), 'points outside'],
+    ['an offset of zero', changed(withText, 16, 0), 'points outside'],
+    ['an offset that is negative as a signed number', changed(withText, 16, 0xfc, 0xff, 0xff, 0xff), 'points outside'],
+    ['an offset that is not aligned', changed(withText, 16, 5), 'points outside'],
+    ['a length past the end', changed(withText, 20, 5), 'longer than the payload'],
+    ['a length of 2^32 - 1', changed(withText, 20, 0xff, 0xff, 0xff, 0xff), 'longer than the payload'],
+    ['a string without its zero', changed(withText, 26, 1), 'does not end'],
+    ['a string that ends with the payload', changed(withText, 20, 4), 'does not end'],
+  ])('refuses %s', (_, bytes, reason) => {
+    expect(verify(bytes, text)).toContain(reason);
+  });
+
+  it('wants the elements of a vector inside and aligned', () => {
+    // The vector's count is at 20 and its first element at 24; 16 more bytes hold one element.
+    const head = [12, 0, 0, 0, 0, 0, 6, 0, 8, 0, 4, 0, 6, 0, 0, 0, 4, 0, 0, 0];
+    const one = [...head, 1, 0, 0, 0, ...new Array(16).fill(0)];
+    expect(verify(one, structs)).toBeNull();
+    expect(verify(changed(one, 20, 2), structs)).toBe('entries: is longer than the payload');
+    expect(verify(changed(one, 20, 0, 0, 0, 0x10), structs)).toBe('entries: is longer than the payload');
+    const shifted = [...changed(head, 16, 8), 0, 0, 0, 0, 1, 0, 0, 0, ...new Array(16).fill(0)];
+    expect(verify(shifted, structs)).toBe('entries: is not aligned');
+  });
+
+  it('follows vectors of tables', () => {
+    expect(verify(family([withText]), nested)).toBeNull();
+    expect(verify(family([withText, changed(withText, 20, 9)]), nested)).toBe('children: [1] text: is longer than the payload');
+  });
+
+  it('stops at tables that stand for many more by pointing at the same bytes', () => {
+    let schema = text;
+    for (let depth = 0; depth < 12; depth++) schema = [{ name: 'children', kind: 'tables', table: schema, required: true }];
+    const started = performance.now();
+    expect(verify(bomb(12, 32), schema)).toContain('tables');
+    expect(performance.now() - started).toBeLessThan(200);
+  });
+});
+
+function verify(bytes: number[], schema: TableSchema): string | null {
+  // At an odd place, since a payload stands 13 bytes into its frame.
+  const shifted = new Uint8Array(bytes.length + 26).fill(0xee);
+  shifted.set(bytes, 13);
+  return verifyTable(shifted.subarray(13, 13 + bytes.length), schema);
+}
+
+function changed(bytes: number[], at: number, ...values: number[]): number[] {
+  const copy = [...bytes];
+  copy.splice(at, values.length, ...values);
+  return copy;
+}
+
+/** A table whose only field is a vector of the given tables, each with its own bytes behind it. */
+function family(children: number[][]): number[] {
+  const bytes = [12, 0, 0, 0, 0, 0, 6, 0, 8, 0, 4, 0, 6, 0, 0, 0, 4, 0, 0, 0, ...word(children.length)];
+  let end = bytes.length + 4 * children.length;
+  for (const child of children) {
+    // A child's root offset leads to its table, 12 bytes into it.
+    bytes.push(...word(end + 12 - bytes.length));
+    end += child.length;
+  }
+  return bytes.concat(...children);
+}
+
+/** `depth` tables in a row, each holding `width` pointers to the next: width^depth tables in a few bytes. */
+function bomb(depth: number, width: number): number[] {
+  let bytes = withText;
+  for (let level = 0; level < depth; level++) {
+    const head = [12, 0, 0, 0, 0, 0, 6, 0, 8, 0, 4, 0, 6, 0, 0, 0, 4, 0, 0, 0, ...word(width)];
+    const pointers = Array.from({ length: width }, (_, i) => word(4 * (width - i) + 12)).flat();
+    bytes = [...head, ...pointers, ...bytes];
+  }
+  return bytes;
+}
+
+function word(value: number): number[] {
+  return [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+}
