@@ -81,6 +81,69 @@ describe('DexieStorage', () => {
     await storage.close();
   });
 
+  /** Lets something happen to the database between two steps of a compaction: the step fails once and is rerun. */
+  async function compactWith(step: number, between: (indexedDB: IDBFactory) => Promise<unknown>) {
+    const environment = new FaultyIndexedDB();
+    const storage = new DexieStorage('db', { ...environment, backoffMs: [40] });
+    const positions = await storage.append([{ document: 'd', records: [bytes(1), bytes(2)] }]);
+    environment.setPlan((current) => (current === step ? { throws: 'UnknownError' } : null));
+    const compaction = storage.compact('d', bytes(1, 2), positions[1]).then(() => 'done', (error) => error.code);
+    while (environment.stepCount < step) await new Promise((resolve) => setTimeout(resolve, 1));
+    await between(environment.sibling().indexedDB);
+    return { environment, storage, outcome: await compaction };
+  }
+
+  it('does not let go of records for a snapshot that reads back differently', async () => {
+    const { storage, outcome } = await compactWith(2, (indexedDB) => corrupt(indexedDB, 'd', 'snapshot'));
+    expect(outcome).toBe('storage_failed');
+    expect(await storage.load('d')).toMatchObject({ snapshot: null, records: [{ bytes: bytes(1) }, { bytes: bytes(2) }], quarantined: 0 });
+    await storage.close();
+  });
+
+  it('does not let go of records for a snapshot that another tab has set aside', async () => {
+    const { storage } = await compactWith(3, async (indexedDB) => {
+      await corrupt(indexedDB, 'd', 'snapshot');
+      const other = new DexieStorage('db', { ...new FaultyIndexedDB(), indexedDB });
+      expect((await other.load('d')).quarantined).toBe(1);
+      await other.close();
+    });
+    expect((await storage.load('d')).records).toHaveLength(2);
+    await storage.close();
+  });
+
+  it('leaves one snapshot behind, also after a compaction that was cut off', async () => {
+    const { environment, storage } = setup();
+    const [position] = await storage.append([{ document: 'd', records: [bytes(1)] }]);
+    environment.setPlan((step) => (step >= 3 ? { throws: 'UnknownError' } : null));
+    await expect(storage.compact('d', bytes(1), position)).rejects.toMatchObject({ code: 'storage_failed' });
+    environment.setPlan(() => null);
+    await storage.compact('d', bytes(1), position);
+    expect(await rowsOf(environment.indexedDB, 'snapshots')).toHaveLength(1);
+    await storage.close();
+  });
+
+  it('leaves no connection open, whatever was waiting when it was closed', async () => {
+    const { environment, storage } = setup();
+    void storage.append([{ document: 'd', records: [bytes(1)] }]);
+    void storage.append([{ document: 'd', records: [bytes(1)] }], { strict: true });
+    void storage.remove('e');
+    await storage.close();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(environment.openCount).toBe(0);
+  });
+
+  it('tries to open again after an open was refused', async () => {
+    const { environment, storage } = setup();
+    const open = environment.indexedDB.open;
+    environment.indexedDB.open = () => {
+      throw new DOMException('', 'SecurityError');
+    };
+    await expect(storage.documents()).rejects.toMatchObject({ details: { reason: 'other' } });
+    environment.indexedDB.open = open;
+    expect(await storage.documents()).toEqual([]);
+    await storage.close();
+  });
+
   it('commits appends that arrive together in one transaction, strictly if one of them asks', async () => {
     const { environment, storage } = setup();
     await storage.documents();
@@ -154,13 +217,20 @@ async function useEverything(storage: DexieStorage): Promise<void> {
 
 /** Changes a byte of a row with nothing of ours in between. */
 async function corrupt(indexedDB: IDBFactory, document: string, position: number | 'snapshot'): Promise<void> {
-  const db = await settled(indexedDB.open('db'));
-  const store = db.transaction(position === 'snapshot' ? 'snapshots' : 'records', 'readwrite').objectStore(position === 'snapshot' ? 'snapshots' : 'records');
-  const rows = (await settled(store.getAll())).filter((row) => row.document === document);
+  const table = position === 'snapshot' ? 'snapshots' : 'records';
+  const rows = (await rowsOf(indexedDB, table)).filter((row) => row.document === document);
   const row = position === 'snapshot' ? rows.at(-1) : rows.find((candidate) => candidate.position === position);
   row.bytes[0] ^= 1;
-  await settled(store.put(row));
+  const db = await settled(indexedDB.open('db'));
+  await settled(db.transaction(table, 'readwrite').objectStore(table).put(row));
   db.close();
+}
+
+async function rowsOf(indexedDB: IDBFactory, table: string): Promise<any[]> {
+  const db = await settled(indexedDB.open('db'));
+  const rows = await settled(db.transaction(table).objectStore(table).getAll());
+  db.close();
+  return rows;
 }
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {

@@ -121,10 +121,18 @@ describe('ResilientStorage', () => {
     await storage.close();
   });
 
+  it('leaves a device alone that has just refused', async () => {
+    const { inner, storage, append } = setup();
+    inner.setPlan(failFrom(1));
+    await Promise.all([append(1), storage.remove('d'), append(2), storage.remove('d'), append(3)]);
+    expect(inner.calls).toHaveLength(1);
+    await storage.close();
+  });
+
   it('gives positions that grow, sort last while held, and still name the record afterwards', async () => {
     const { inner, storage, append, seen } = setup();
     const [stored] = await append(1);
-    inner.setPlan(failWrites(failFrom(1)));
+    inner.setPlan((_, call) => (call === 'append' ? 'failure' : null));
     const [held, last] = await append(2, 3);
     expect(held).toBeGreaterThan(stored);
     expect((await storage.load('d')).records.map((record) => record.position)).toEqual([stored, held, last]);

@@ -18,6 +18,8 @@ export class FaultyIndexedDB {
   readonly IDBKeyRange = FakeKeyRange as unknown as typeof IDBKeyRange;
   /** Durability of every read-write transaction so far, in order. */
   readonly durabilities: string[] = [];
+  /** Connections that were opened and not closed. */
+  openCount = 0;
   private plan: FaultPlan = () => null;
   private steps = 0;
 
@@ -51,6 +53,12 @@ export class FaultyIndexedDB {
   }
 
   private wrap(db: IDBDatabase): void {
+    this.openCount++;
+    const close = db.close.bind(db);
+    db.close = () => {
+      this.openCount--;
+      close();
+    };
     const begin = db.transaction.bind(db);
     db.transaction = (stores, mode, options) => {
       // Dexie looks at all tables once while it opens, and takes no error from that for an answer.
