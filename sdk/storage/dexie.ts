@@ -190,8 +190,8 @@ class Database extends Dexie {
     }
   }
 
-  recordsOf(document: string) {
-    return this.records.where('[document+position]').between([document, Dexie.minKey], [document, Dexie.maxKey]);
+  recordsOf(document: string, from: number | typeof Dexie.minKey = Dexie.minKey, to: number | typeof Dexie.maxKey = Dexie.maxKey) {
+    return this.records.where('[document+position]').between([document, from], [document, to], true, true);
   }
 
   snapshotsOf(document: string) {
@@ -303,11 +303,17 @@ function dropReplaced(db: Database, row: SnapshotRow, kept: ReadonlySet<number>)
   return db.atomic('rw', ['records', 'snapshots'], async () => {
     // Set aside or removed between the steps: nothing here is ours to drop any more.
     if (!(await db.snapshots.get([document, generation]))) return;
-    const keys = await db.recordsOf(document).primaryKeys();
-    await db.records.bulkDelete(keys.filter(([, position]) => position <= through && !kept.has(position)));
+    for (const [from, to] of gaps(kept, through)) await db.recordsOf(document, from, to).delete();
     const generations = await db.snapshotsOf(document).primaryKeys();
     await db.snapshots.bulkDelete(generations.filter(([, other]) => other < generation));
   });
+}
+
+/** The ranges of positions up to `through` without what is kept. A range is one request, however much it holds. */
+function gaps(kept: ReadonlySet<number>, through: number): [from: number, to: number][] {
+  const inside = [...kept].filter((position) => position <= through).sort((a, b) => a - b);
+  const bounds = [0, ...inside, through + 1];
+  return bounds.slice(1).map((bound, i): [number, number] => [bounds[i] + 1, bound - 1]).filter(([from, to]) => from <= to);
 }
 
 function removeDocument(db: Database, document: string): Promise<void> {

@@ -51,7 +51,11 @@ export interface Storage {
   append(writes: Append[], options?: { strict?: boolean }): Promise<number[]>;
   /**
    * Replaces the records at or below `through`, except those in `keep`, by a snapshot that contains them.
-   * The new snapshot is written and read back before anything it replaces goes.
+   * The new snapshot is written and read back before anything it replaces goes. When another tab's snapshot
+   * reaches further already, nothing happens.
+   *
+   * `through` is the last position of a `load` whose records are all in the snapshot. A position that `append`
+   * returned is not enough: another tab may have appended between.
    */
   compact(document: string, snapshot: Uint8Array, through: number, keep?: readonly number[]): Promise<void>;
   remove(document: string): Promise<void>;
