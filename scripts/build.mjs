@@ -1,7 +1,7 @@
 // Builds what is missing or older than its source, in order: the engine (asc), its embedding, the
 // TypeScript tree (tsc), the console page (esbuild). `--force` builds all of it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -53,14 +53,18 @@ mkdirSync(path('build', 'engine'), { recursive: true });
 step('engine', 'build/engine/engine.wasm', ['assembly', 'asconfig.json'], () =>
   run('assemblyscript/bin/asc.js', ['--config', 'asconfig.json', '--target', 'release']));
 
-step('embedding', 'build/engine/engine.ts', ['build/engine/engine.wasm'], () => {
+step('embedding', 'build/engine/embedded.ts', ['build/engine/engine.wasm'], () => {
   const bytes = readFileSync(path('build/engine/engine.wasm'));
-  writeFileSync(path('build/engine/engine.ts'),
+  writeFileSync(path('build/engine/embedded.ts'),
     `// Generated from engine.wasm: its bytes, one Latin-1 character each.\nexport const engineLatin1 = ${latin1Literal(bytes)};\n`);
 });
 
-step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'build/engine/engine.ts', 'tsconfig.json'], () =>
-  run('typescript/bin/tsc', ['-p', 'tsconfig.json']));
+step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'build/engine/embedded.ts', 'tsconfig.json'], () =>
+{
+  mkdirSync(path('build', 'js', 'build', 'engine'), { recursive: true });
+  copyFileSync(path('build/engine/engine.d.ts'), path('build/js/build/engine/engine.d.ts'));
+  run('typescript/bin/tsc', ['-p', 'tsconfig.json']);
+});
 
 if (existsSync(path('server/console/page'))) {
   step('console', 'build/console/index.html', ['server/console/page', 'build/js/sdk'], () =>

@@ -1,0 +1,71 @@
+// The numbers both sides of the boundary agree on. AssemblyScript and TypeScript compile this same file,
+// so it holds plain enums and nothing else. Values are part of the ABI: append, never renumber.
+
+/** What an engine call came to. Anything but Ok changed nothing. */
+export enum Status {
+  Ok = 0,
+  /** Everything in the bytes was known already. */
+  Duplicate = 1,
+  /** The block builds on ops that have not arrived. */
+  Waiting = 2,
+  IndexOutOfRange = 3,
+  /** The index lies between the two halves of a surrogate pair. */
+  InsideSurrogatePair = 4,
+  InvalidUpdate = 5,
+  ClockDrift = 6,
+  TooLarge = 7,
+  Overflow = 8,
+  InvalidKey = 9,
+  /** The container has another kind than the call expects. */
+  WrongKind = 10,
+  /** A counter's or a clock's number space is used up. */
+  Exhausted = 11,
+}
+
+/** What a container is. The kind is part of its identity, beside its path. */
+export enum Kind {
+  Map = 0,
+  Text = 1,
+  RichText = 2,
+  List = 3,
+  Counter = 4,
+  Set = 5,
+}
+
+export enum BlockKind {
+  Batch = 0,
+  Void = 1,
+  Snapshot = 2,
+}
+
+/** Ops as they stand in a batch: the low three bits of an op's tag. */
+export enum OpKind {
+  Insert = 0,
+  Delete = 1,
+  MapSet = 2,
+  MapDelete = 3,
+  CounterAdd = 4,
+  SetAdd = 5,
+  SetRemove = 6,
+}
+
+/** What an op did to what a reader sees; recorded while a document is observed. */
+export enum EventKind {
+  TextInsert = 0,
+  TextDelete = 1,
+  MapKey = 2,
+  Counter = 3,
+  Set = 4,
+}
+
+/** Limits every decoder holds to. Each has a test at the limit and one past it. */
+export enum Limit {
+  KeyBytes = 1024,
+  ValueBytes = 262144,
+  ValueDepth = 64,
+  ContainerDepth = 64,
+  WaitingBlocks = 16384,
+  WaitingBytes = 16777216,
+  /** Elements of one document, tombstones included. */
+  Versions = 67108864,
+}

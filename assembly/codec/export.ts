@@ -1,0 +1,59 @@
+// Taking and exporting: own new ops for whoever sends them, and everything a peer lacks.
+
+import { Writer, readerOver, writeBytes, writeRoom } from "../memory/bytes";
+import { scratchWriter } from "../memory/scratch";
+import { Document } from "../document";
+import { replicaAt } from "../replica";
+import { readVector } from "../time/version-vector";
+import { logEntryAt, seal } from "./seal";
+import { writeSnapshot } from "./snapshot-write";
+
+/** Writes the own batches sealed since the last take. */
+export function takeOwn(doc: Document, writer: Writer): void {
+  seal(doc);
+  for (let i = doc.taken; i < doc.logIndex.count; i++) {
+    const entry = logEntryAt(doc, i);
+    if (entry.isOwn) writeBytes(writer, doc.log.start + entry.offset, entry.bytes);
+  }
+  doc.taken = doc.logIndex.count;
+}
+
+/** Writes what a peer at `vector` lacks: batches in the order they were applied here, or a snapshot when batches are gone. False when the vector is malformed. */
+export function exportSince(doc: Document, at: usize, bytes: usize, writer: Writer): bool {
+  seal(doc);
+  const since = scratchWriter(5);
+  const sinceBytes = (<usize>doc.replicas.count) << 2;
+  const table = writeRoom(since, sinceBytes);
+  memory.fill(table, 0, sinceBytes);
+  if (bytes != 0 && !readVector(doc, readerOver(0, at, at + bytes), table)) return false;
+  if (lacksBase(doc, table)) writeSnapshot(doc, writer);
+  else writeLogSince(doc, table, writer);
+  return true;
+}
+
+/** Does the peer lack ops that are only state here? */
+function lacksBase(doc: Document, since: usize): bool {
+  for (let i: u32 = 0; i < doc.replicas.count; i++) {
+    if (load<u32>(since + ((<usize>i) << 2)) < replicaAt(doc, i).base) return true;
+  }
+  return false;
+}
+
+function writeLogSince(doc: Document, since: usize, writer: Writer): void {
+  for (let i: u32 = 0; i < doc.logIndex.count; i++) {
+    const entry = logEntryAt(doc, i);
+    if (entry.seqTo > load<u32>(since + ((<usize>entry.replica) << 2))) {
+      writeBytes(writer, doc.log.start + entry.offset, entry.bytes);
+    }
+  }
+}
+
+/** Forgets batches: from now on they are known as state only. What has not been taken stays. */
+export function trimLog(doc: Document): void {
+  seal(doc);
+  if (doc.taken < doc.logIndex.count) return;
+  for (let i: u32 = 0; i < doc.replicas.count; i++) replicaAt(doc, i).base = replicaAt(doc, i).seq;
+  doc.log.length = 0;
+  doc.logIndex.count = 0;
+  doc.taken = 0;
+}

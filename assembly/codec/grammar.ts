@@ -1,0 +1,16 @@
+// The constants of the update format that writer and reader share. FORMAT.md explains them.
+
+/** High half of a block's first byte: the format's version. */
+export const FORMAT_VERSION: u32 = 1;
+
+// How an insertion names an origin, and a deletion its target.
+export const NONE_SIDE: u32 = 0;
+/** An element of the batch's author, counted back from its newest. */
+export const OWN: u32 = 1;
+/** An element of another replica. */
+export const OTHER: u32 = 2;
+/** Left origin only: the author's newest element; the right origin is that element's. */
+export const NEWEST: u32 = 3;
+
+// @ts-ignore: decorator
+@inline export function batchHead(kind: u32): u32 { return (FORMAT_VERSION << 4) | kind; }

@@ -1,0 +1,217 @@
+// Merging a snapshot's document into another: the union of two states, as if the missing ops had come one by one.
+//
+// Elements are taken in the order they arrived at the snapshot's maker, so what they hang on is always here
+// first. Version vectors tell "never seen" from "seen and gone", which is all a set or a counter needs.
+
+import { Kind } from "../abi";
+import { Document, ROOT, containerAt, containerOpen, keyAt, keyOpen, touch, versionsReserve } from "../document";
+import { NONE } from "../memory/hashmap";
+import { scratchArena, scratchTable } from "../memory/scratch";
+import { Table, tableAdd } from "../memory/table";
+import { NIL, VOID_ROW, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
+import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence";
+import { textIntegrate, textRemove } from "../crdt/text";
+import { entryAt, mapWrite } from "../crdt/map";
+import { cellAt, counterAdd, counterSum } from "../crdt/counter";
+import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "../crdt/set";
+
+// Numbers of `other`, translated to `doc`.
+let replicas: Table = changetype<Table>(0);
+let containers: Table = changetype<Table>(0);
+
+// @ts-ignore: decorator
+@inline function replicaHere(index: u32): u32 { return load<u32>(replicas.start + ((<usize>index) << 2)); }
+// @ts-ignore: decorator
+@inline function containerHere(index: u32): u32 { return load<u32>(containers.start + ((<usize>index) << 2)); }
+
+export function mergeDocument(doc: Document, other: Document): void {
+  mapNumbers(doc, other);
+  for (let i: u32 = 0; i < other.containers.count; i++) mergeContainer(doc, other, i);
+  mergeElements(doc, other);
+  mergeTombstones(doc, other);
+  for (let i: u32 = 0; i < other.replicas.count; i++) {
+    const here = replicaAt(doc, replicaHere(i));
+    const seq = replicaAt(other, i).seq;
+    if (seq <= here.seq) continue;
+    here.seq = seq;
+    here.base = seq;
+  }
+}
+
+function mapNumbers(doc: Document, other: Document): void {
+  replicas = scratchTable(3, 4);
+  containers = scratchTable(5, 4);
+  for (let i: u32 = 0; i < other.replicas.count; i++) {
+    store<u32>(tableAdd(scratchArena(), replicas, 4), replicaOpen(doc, replicaAt(other, i).id));
+  }
+  for (let i: u32 = 0; i < other.containers.count; i++) {
+    store<u32>(tableAdd(scratchArena(), containers, 4), i == ROOT ? ROOT : openHere(doc, other, i));
+  }
+}
+
+function openHere(doc: Document, other: Document, index: u32): u32 {
+  const container = containerAt(other, index);
+  const key = keyAt(other, container.key);
+  const here = containerOpen(doc, containerHere(container.parent), keyOpen(doc, key.at, key.bytes), container.kind);
+  if (!containerAt(doc, here).isTouched) touch(doc, here);
+  return here;
+}
+
+function mergeContainer(doc: Document, other: Document, index: u32): void {
+  const from = containerAt(other, index);
+  const here = containerHere(index);
+  switch (from.kind) {
+    case <u32>Kind.Map: return mergeMap(doc, other, <u32>from.state, here);
+    case <u32>Kind.Counter: return mergeCounter(doc, other, <u32>from.state, here);
+    case <u32>Kind.Set: {
+      addMembers(doc, other, <u32>from.state, here);
+      return dropMembers(doc, other, index, here);
+    }
+    default: return;
+  }
+}
+
+function mergeMap(doc: Document, other: Document, index: u32, here: u32): void {
+  while (index != NIL) {
+    const entry = entryAt(other, index);
+    const key = keyAt(other, entry.key);
+    mapWrite(doc, here, keyOpen(doc, key.at, key.bytes), entry.stamp, replicaHere(entry.replica), entry.value, entry.valueBytes);
+    index = entry.next;
+  }
+}
+
+/** A replica's sum belongs to its seq: the one that has seen more of the replica has the later sum. */
+function mergeCounter(doc: Document, other: Document, index: u32, here: u32): void {
+  while (index != NIL) {
+    const cell = cellAt(other, index);
+    const replica = replicaHere(cell.replica);
+    if (replicaAt(other, cell.replica).seq > replicaAt(doc, replica).seq) {
+      counterAdd(doc, here, replica, cell.sum - counterSum(doc, here, replica));
+    }
+    index = cell.next;
+  }
+}
+
+/** Adds the dots that are news here; the others were seen, and are either still in or removed for good. */
+function addMembers(doc: Document, other: Document, index: u32, here: u32): void {
+  while (index != NIL) {
+    const element = elementAt(other, index);
+    for (let at = element.dots; at != 0; at = changetype<Dot>(at).next) {
+      const dot = changetype<Dot>(at);
+      const replica = replicaHere(dot.replica);
+      if (dot.seq > replicaAt(doc, replica).seq) setAdd(doc, here, element.value, element.valueBytes, replica, dot.seq);
+    }
+    index = element.next;
+  }
+}
+
+/** Drops the dots the other side has seen and no longer holds. */
+function dropMembers(doc: Document, other: Document, from: u32, here: u32): void {
+  let index = <u32>containerAt(doc, here).state;
+  while (index != NIL) {
+    const next = elementAt(doc, index).next;
+    const twin = elementFind(other, from, elementAt(doc, index).value, elementAt(doc, index).valueBytes);
+    let at = elementAt(doc, index).dots;
+    while (at != 0) {
+      const dot = changetype<Dot>(at);
+      at = dot.next;
+      const there = replicaFind(other, replicaAt(doc, dot.replica).id);
+      if (there == NONE || dot.seq > replicaAt(other, there).seq || holdsDot(other, twin, there, dot.seq)) continue;
+      setRemoveDot(doc, here, index, dot.replica, dot.seq);
+    }
+    index = next;
+  }
+}
+
+function holdsDot(other: Document, element: u32, replica: u32, seq: u32): bool {
+  if (element == NONE) return false;
+  for (let at = elementAt(other, element).dots; at != 0; at = changetype<Dot>(at).next) {
+    if (changetype<Dot>(at).replica == replica && changetype<Dot>(at).seq >= seq) return true;
+  }
+  return false;
+}
+
+// ---- text -----------------------------------------------------------------------------------------
+
+/** Inserts the elements that are missing here, in the order they arrived there. */
+function mergeElements(doc: Document, other: Document): void {
+  for (let i: u32 = 0; i < other.rows.count; i++) {
+    const row = versionRow(other, i);
+    if ((row.replica & VOID_ROW) != 0) {
+      mergeVoid(doc, other, i, row.replica & ~VOID_ROW, row.elem0);
+      continue;
+    }
+    const replica = replicaHere(row.replica);
+    const end = rowEnd(other, i);
+    const known = replicaAt(doc, replica).elems;
+    let lv = row.lv0;
+    if (known > row.elem0) lv = min<u32>(end, lv + (known - row.elem0));
+    while (lv < end) lv = mergeRun(doc, other, lv, end, replica);
+  }
+}
+
+/** Voided elements count like others; the row before says where they begin. */
+function mergeVoid(doc: Document, other: Document, row: u32, replica: u32, count: u32): void {
+  const here = replicaHere(replica);
+  const end = voidEnd(other, row, replica);
+  const known = replicaAt(doc, here).elems;
+  if (known < end) elemsSkip(doc, here, min<u32>(count, end - known));
+}
+
+/** The replica's elem count right after the void in this row. */
+function voidEnd(other: Document, row: u32, replica: u32): u32 {
+  for (let i = row + 1; i < other.rows.count; i++) {
+    const later = versionRow(other, i);
+    if ((later.replica & VOID_ROW) == 0 && later.replica == replica) return later.elem0;
+    if (later.replica == (replica | VOID_ROW)) return voidEnd(other, i, replica) - later.elem0;
+  }
+  return replicaAt(other, replica).elems;
+}
+
+/** Inserts what of one span lies in one row, from `lv` on; returns where it ended. */
+function mergeRun(doc: Document, other: Document, lv: u32, rowEndLv: u32, replica: u32): u32 {
+  findVersion(other, lv);
+  const leaf = foundLeaf;
+  const entry = foundEntry;
+  const left = foundOffset == 0 ? spanLeft(leaf, entry) : lv - 1;
+  const right = spanRight(leaf, entry);
+  const end = min<u32>(spanEndFound(), rowEndLv);
+  const count = end - lv;
+  const container = containerHere(leafSequence(leaf).container);
+  const leftHere = translate(doc, other, left);
+  const rightHere = translate(doc, other, right);
+  versionsReserve(doc, doc.versions + count);
+  memory.copy(doc.units + ((<usize>doc.versions) << 1), other.units + ((<usize>lv) << 1), (<usize>count) << 1);
+  const here = versionsAdd(doc, replica, count);
+  textIntegrate(doc, container, here, count, leftHere, rightHere, replica);
+  return end;
+}
+
+function translate(doc: Document, other: Document, lv: u32): u32 {
+  return lv == NIL ? NIL : versionOf(doc, replicaHere(authorOf(other, lv)), elemOf(other, lv));
+}
+
+function mergeTombstones(doc: Document, other: Document): void {
+  for (let i: u32 = 0; i < other.containers.count; i++) {
+    const container = containerAt(other, i);
+    if (container.kind != <u32>Kind.Text || container.state == 0) continue;
+    const sequence = changetype<Sequence>(container.state);
+    for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
+      for (let k: u32 = 0; k < leafCount(leaf); k++) {
+        if (spanLength(leaf, k) < 0) removeRun(doc, other, containerHere(i), spanLv(leaf, k), sizeOf(spanLength(leaf, k)));
+      }
+    }
+  }
+}
+
+/** Contiguous versions there may lie apart here: one deletion per run that is contiguous in both. */
+function removeRun(doc: Document, other: Document, container: u32, lv: u32, count: u32): void {
+  const end = lv + count;
+  while (lv < end) {
+    const first = translate(doc, other, lv);
+    let size: u32 = 1;
+    while (lv + size < end && translate(doc, other, lv + size) == first + size) size++;
+    textRemove(doc, container, first, size);
+    lv += size;
+  }
+}

@@ -1,0 +1,281 @@
+// Sealing: the open batch becomes bytes in the log. FORMAT.md has the grammar; receive.ts reads it back.
+//
+// Batches stay small (SEAL_BYTES), so that a pasted book travels and stores like anything else: an insertion
+// is cut between any two elements, since each takes a seq of its own.
+
+import { BlockKind, OpKind } from "../abi";
+import { Writer, writeByte, writeBytes, writeFixed64, writeU32, writeU64, zigzag } from "../memory/bytes";
+import { scratchWriter } from "../memory/scratch";
+import { tableAdd } from "../memory/table";
+import { Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
+import { NIL, Replica, authorOf, elemOf, replicaAt, rowEnd, rowOf, versionRow } from "../replica";
+import { findVersion, foundEntry, foundLeaf, spanRight } from "../crdt/sequence";
+import { BACKWARD, OpenOp, openAt } from "./open";
+import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
+import { unitsToUtf8 } from "./utf8";
+
+const SEAL_BYTES: usize = 65536;
+const INSERT_UNITS: u32 = 16384;
+
+@unmanaged
+export class LogEntry {
+  offset: usize;
+  bytes: u32;
+  replica: u32;
+  seqFrom: u32;
+  seqTo: u32;
+  /** Written here in this session: to be taken. */
+  isOwn: bool;
+}
+
+// @ts-ignore: decorator
+@inline export function logEntryAt(doc: Document, index: u32): LogEntry {
+  return changetype<LogEntry>(doc.logIndex.start + <usize>index * offsetof<LogEntry>());
+}
+
+// The batch being written: its ops, the replicas and containers they name, in order of first mention.
+let ops: Writer = changetype<Writer>(0);
+let replicaTable: Writer = changetype<Writer>(0);
+let containerTable: Writer = changetype<Writer>(0);
+let replicaCount: u32 = 0;
+let containerCount: u32 = 0;
+let stampBase: u64 = 0;
+let stampLast: u64 = 0;
+let hasStamps: bool = false;
+let elemNext: u32 = 0;
+let units: u32 = 0;
+
+/** Turns the open batch into one or more sealed ones at the end of the log. Cheap when there is nothing open. */
+export function seal(doc: Document): void {
+  const count = doc.open.count;
+  if (count == 0) return;
+  const self = replicaAt(doc, doc.self);
+  elemNext = self.elems - insertedUnits(doc);
+  let seqFrom = doc.openFrom;
+  let index: u32 = 0;
+  let done: u32 = 0;
+  while (index < count) {
+    begin(doc);
+    while (index < count && ops.length < SEAL_BYTES) {
+      const op = openAt(doc, index);
+      done += writeOp(doc, op, done);
+      if (done == op.units) {
+        index++;
+        done = 0;
+      }
+    }
+    finish(doc, self, seqFrom);
+    seqFrom += units;
+  }
+  doc.open.count = 0;
+  doc.openValues.length = 0;
+}
+
+function insertedUnits(doc: Document): u32 {
+  let total: u32 = 0;
+  for (let i: u32 = 0; i < doc.open.count; i++) {
+    if (openAt(doc, i).kind == <u32>OpKind.Insert) total += openAt(doc, i).units;
+  }
+  return total;
+}
+
+function begin(doc: Document): void {
+  doc.marks++;
+  ops = scratchWriter(0);
+  replicaTable = scratchWriter(1);
+  containerTable = scratchWriter(2);
+  replicaCount = 0;
+  containerCount = 0;
+  hasStamps = false;
+  units = 0;
+}
+
+/** Writes an op, or as much of it as one batch should hold, from its unit `done` on; returns the units written. */
+function writeOp(doc: Document, op: OpenOp, done: u32): u32 {
+  let taken: u32 = 1;
+  switch (op.kind) {
+    case <u32>OpKind.Insert: taken = writeInsert(doc, op, done); break;
+    case <u32>OpKind.Delete: taken = writeDelete(doc, op, done); break;
+    case <u32>OpKind.MapSet:
+    case <u32>OpKind.MapDelete: writeMapOp(doc, op); break;
+    case <u32>OpKind.CounterAdd: writeCounterOp(doc, op); break;
+    default: writeSetOp(doc, op);
+  }
+  units += taken;
+  return taken;
+}
+
+function writeInsert(doc: Document, op: OpenOp, done: u32): u32 {
+  const lv = op.a + done;
+  let taken = min<u32>(op.units - done, INSERT_UNITS);
+  if (done + taken < op.units && isHigh(unitAt(doc, lv + taken - 1))) taken--;
+  const left = done == 0 ? op.b : lv - 1;
+  if (continuesNewest(doc, left, op.c)) {
+    writeByte(ops, OpKind.Insert | (NEWEST << 3));
+  } else {
+    const leftSide = sideOf(doc, left);
+    const rightSide = sideOf(doc, op.c);
+    writeByte(ops, OpKind.Insert | (leftSide << 3) | (rightSide << 5));
+    if (left == NIL && op.c == NIL) writeU32(ops, containerRef(doc, op.container));
+    writeElement(doc, left, leftSide);
+    writeElement(doc, op.c, rightSide);
+  }
+  unitsToUtf8(ops, doc.units + ((<usize>lv) << 1), taken);
+  elemNext += taken;
+  return taken;
+}
+
+/** Does an insertion simply go on after our newest element, with the same right origin? */
+function continuesNewest(doc: Document, left: u32, right: u32): bool {
+  if (left == NIL || elemNext == 0 || authorOf(doc, left) != doc.self || elemOf(doc, left) != elemNext - 1) return false;
+  findVersion(doc, left);
+  return spanRight(foundLeaf, foundEntry) == right;
+}
+
+function sideOf(doc: Document, lv: u32): u32 {
+  if (lv == NIL) return NONE_SIDE;
+  return authorOf(doc, lv) == doc.self ? OWN : OTHER;
+}
+
+/** Own elements count back from the newest; others are named by replica and elem. */
+function writeElement(doc: Document, lv: u32, side: u32): void {
+  if (side == NONE_SIDE) return;
+  if (side == OWN) return writeU32(ops, elemNext - elemOf(doc, lv));
+  writeU32(ops, replicaRef(doc, authorOf(doc, lv)));
+  writeU32(ops, elemOf(doc, lv));
+}
+
+function writeDelete(doc: Document, op: OpenOp, done: u32): u32 {
+  const isBackward = op.b == BACKWARD;
+  const lv = isBackward ? op.a - done : op.a + done;
+  const row = rowOf(doc, lv);
+  const inRow = isBackward ? lv - versionRow(doc, row).lv0 + 1 : rowEnd(doc, row) - lv;
+  const taken = min<u32>(op.units - done, inRow);
+  const side = sideOf(doc, lv);
+  writeByte(ops, OpKind.Delete | (side << 3) | (isBackward ? 32 : 0));
+  writeElement(doc, lv, side);
+  writeU32(ops, taken);
+  return taken;
+}
+
+function writeMapOp(doc: Document, op: OpenOp): void {
+  writeByte(ops, op.kind);
+  writeU32(ops, containerRef(doc, op.container));
+  const key = keyAt(doc, op.a);
+  writeU32(ops, key.bytes);
+  writeBytes(ops, key.at, key.bytes);
+  writeStamp(op.stamp);
+  if (op.kind == <u32>OpKind.MapSet) writeValue(doc, op);
+}
+
+function writeStamp(stamp: u64): void {
+  if (!hasStamps) {
+    hasStamps = true;
+    stampBase = stamp;
+    stampLast = stamp;
+  }
+  writeU64(ops, zigzag(<i64>(stamp - stampLast)));
+  stampLast = stamp;
+}
+
+function writeValue(doc: Document, op: OpenOp): void {
+  writeU32(ops, op.c);
+  writeBytes(ops, doc.openValues.start + <usize>op.b, op.c);
+}
+
+function writeCounterOp(doc: Document, op: OpenOp): void {
+  writeByte(ops, OpKind.CounterAdd);
+  writeU32(ops, containerRef(doc, op.container));
+  writeU64(ops, zigzag(<i64>op.stamp));
+}
+
+function writeSetOp(doc: Document, op: OpenOp): void {
+  writeByte(ops, op.kind);
+  writeU32(ops, containerRef(doc, op.container));
+  writeValue(doc, op);
+  if (op.kind != <u32>OpKind.SetRemove) return;
+  writeU32(ops, op.a);
+  let dot = doc.openValues.start + <usize>op.b + <usize>op.c;
+  for (let i: u32 = 0; i < op.a; i++, dot += 8) {
+    writeU32(ops, replicaRef(doc, load<u32>(dot)));
+    writeU32(ops, load<u32>(dot, 4));
+  }
+}
+
+/** The batch's number for a replica: 0 is its author. */
+function replicaRef(doc: Document, index: u32): u32 {
+  if (index == doc.self) return 0;
+  const record = replicaAt(doc, index);
+  if (record.mark != doc.marks) {
+    record.mark = doc.marks;
+    record.local = ++replicaCount;
+    writeFixed64(replicaTable, record.id);
+  }
+  return record.local;
+}
+
+/** The batch's number for a container: 0 is the root map; parents come before what they hold. */
+function containerRef(doc: Document, index: u32): u32 {
+  if (index == ROOT) return 0;
+  const record = containerAt(doc, index);
+  if (record.mark != doc.marks) {
+    const parent = containerRef(doc, record.parent);
+    record.mark = doc.marks;
+    record.local = ++containerCount;
+    writeU32(containerTable, parent);
+    writeByte(containerTable, record.kind);
+    writeU32(containerTable, keyAt(doc, record.key).bytes);
+    writeBytes(containerTable, keyAt(doc, record.key).at, keyAt(doc, record.key).bytes);
+  }
+  return record.local;
+}
+
+function finish(doc: Document, self: Replica, seqFrom: u32): void {
+  const frontier = scratchWriter(3);
+  const frontierCount = writeFrontier(doc, frontier);
+  const body = scratchWriter(4);
+  writeFixed64(body, self.id);
+  writeU32(body, seqFrom);
+  writeU32(body, units);
+  writeByte(body, (replicaCount != 0 ? 1 : 0) | (frontierCount != 0 ? 2 : 0) | (hasStamps ? 4 : 0) | (containerCount != 0 ? 8 : 0));
+  if (replicaCount != 0) writeCounted(body, replicaCount, replicaTable);
+  if (frontierCount != 0) writeCounted(body, frontierCount, frontier);
+  if (hasStamps) writeFixed64(body, stampBase);
+  if (containerCount != 0) writeCounted(body, containerCount, containerTable);
+  writeBytes(body, ops.start, ops.length);
+  const offset = doc.log.length;
+  writeByte(doc.log, batchHead(BlockKind.Batch));
+  writeU32(doc.log, <u32>body.length);
+  writeBytes(doc.log, body.start, body.length);
+  logAdd(doc, offset, doc.self, seqFrom, seqFrom + units - 1, true);
+}
+
+function writeCounted(body: Writer, count: u32, table: Writer): void {
+  writeU32(body, count);
+  writeBytes(body, table.start, table.length);
+}
+
+/** What this replica has seen of others since its last batch: with that batch, the frontier this one was made on. */
+function writeFrontier(doc: Document, frontier: Writer): u32 {
+  let count: u32 = 0;
+  for (let i: u32 = 0; i < doc.replicas.count; i++) {
+    const record = replicaAt(doc, i);
+    if (i == doc.self || record.seq <= record.declared) continue;
+    writeU32(frontier, replicaRef(doc, i));
+    writeU32(frontier, record.seq);
+    record.declared = record.seq;
+    count++;
+  }
+  return count;
+}
+
+/** Enters the block that the log now ends with. */
+export function logAdd(doc: Document, offset: usize, replica: u32, seqFrom: u32, seqTo: u32, isOwn: bool): void {
+  const entry = changetype<LogEntry>(tableAdd(doc.arena, doc.logIndex, offsetof<LogEntry>()));
+  entry.offset = offset;
+  entry.bytes = <u32>(doc.log.length - offset);
+  entry.replica = replica;
+  entry.seqFrom = seqFrom;
+  entry.seqTo = seqTo;
+  entry.isOwn = isOwn;
+}

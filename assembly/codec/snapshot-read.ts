@@ -1,0 +1,332 @@
+// Reading a snapshot: into a fresh document, checked throughout; then either that document takes the old one's place
+// (it was empty) or its state is merged in (merge.ts). A bad snapshot costs only the fresh document.
+
+import { Kind, Limit, Status } from "../abi";
+import { Reader, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag, writeRoom } from "../memory/bytes";
+import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
+import { Table, tableAdd } from "../memory/table";
+import { NONE } from "../memory/hashmap";
+import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isPristine, keyOpen, touch, versionsReserve } from "../document";
+import { NIL, elemsSkip, replicaAt, replicaFind, replicaOpen, versionsAdd } from "../replica";
+import { Sequence, appendSpan, finishLoad, leafOf, leafSequence, sizeOf } from "../crdt/sequence";
+import { sequenceOf } from "../crdt/text";
+import { entryFind, mapWrite } from "../crdt/map";
+import { counterAdd } from "../crdt/counter";
+import { addDot, elementCreate, elementFind } from "../crdt/set";
+import { checksum } from "./checksum";
+import { mergeDocument } from "./merge";
+import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
+import { isKey, isValue } from "./values";
+import { BAD_UTF8, utf8ToUnits } from "./utf8";
+import { wake } from "./waiting";
+
+/** A snapshot took the whole document's place: container and key numbers are new ones. */
+export let isReplaced: bool = false;
+
+export function clearReplaced(): void { isReplaced = false; }
+
+export function receiveSnapshot(doc: Document, reader: Reader, stampMax: u64): Status {
+  const sum = readSpan(reader, 4);
+  if (reader.bad || load<u32>(sum) != checksum(reader.at, remaining(reader))) return Status.InvalidUpdate;
+  const fresh = documentCreate(replicaAt(doc, doc.self).id);
+  const isGood = readState(fresh, reader);
+  if (!isGood || fresh.stamp > stampMax) {
+    documentFree(fresh);
+    return isGood ? Status.ClockDrift : Status.InvalidUpdate;
+  }
+  if (!hasNews(doc, fresh)) {
+    documentFree(fresh);
+    return Status.Duplicate;
+  }
+  if (isPristine(doc) && !doc.isObserved) replaceBy(doc, fresh);
+  else {
+    mergeDocument(doc, fresh);
+    documentFree(fresh);
+  }
+  for (let i: u32 = 0; i < doc.replicas.count; i++) wake(doc, i);
+  return Status.Ok;
+}
+
+function hasNews(doc: Document, fresh: Document): bool {
+  for (let i: u32 = 0; i < fresh.replicas.count; i++) {
+    const record = replicaAt(fresh, i);
+    const known = replicaFind(doc, record.id);
+    if (record.seq > (known == NONE ? 0 : replicaAt(doc, known).seq)) return true;
+  }
+  return false;
+}
+
+/** The handle that JS holds must go on naming this document, so the loaded record moves into its place. */
+function replaceBy(doc: Document, fresh: Document): void {
+  for (let i: u32 = 0; i < fresh.replicas.count; i++) replicaAt(fresh, i).base = replicaAt(fresh, i).seq;
+  documentBecome(doc, fresh);
+  isReplaced = true;
+}
+
+// ---- state ----------------------------------------------------------------------------------------
+
+let containers: Table = changetype<Table>(0);
+let elemsClaimed: Table = changetype<Table>(0);
+
+function readState(doc: Document, reader: Reader): bool {
+  doc.stamp = readFixed64(reader);
+  if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readContainers(doc, reader)) return false;
+  for (let i: u32 = 0; i < containers.count; i++) {
+    if (!readContainerState(doc, load<u32>(containers.start + ((<usize>i) << 2)), reader)) return false;
+  }
+  return reader.at == reader.end && isCovered(doc);
+}
+
+/** Replica numbers of the snapshot, translated: the fresh document already has its own replica as number 0. */
+let replicaMap: Table = changetype<Table>(0);
+
+function readReplicas(doc: Document, reader: Reader): bool {
+  const count = readU32(reader);
+  if (reader.bad || <u64>count * 10 > <u64>remaining(reader)) return false;
+  replicaMap = scratchTable(3, 4);
+  elemsClaimed = scratchTable(4, 4);
+  for (let i: u32 = 0; i < count; i++) {
+    const id = readFixed64(reader);
+    const seq = readU32(reader);
+    const elems = readU32(reader);
+    if (reader.bad || id == 0 || elems > seq || seq >= 0xfffffff0) return false;
+    const index = replicaOpen(doc, id);
+    if (replicaAt(doc, index).seq != 0) return false;
+    replicaAt(doc, index).seq = seq;
+    store<u32>(tableAdd(scratchArena(), replicaMap, 4), index);
+    store<u32>(tableAdd(scratchArena(), elemsClaimed, 4), elems);
+  }
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline function mapped(number: u32): u32 { return load<u32>(replicaMap.start + ((<usize>number) << 2)); }
+
+function readRows(doc: Document, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <u64>count * 2 > <u64>remaining(reader)) return false;
+  while (count-- > 0) {
+    const head = readU64(reader);
+    const size = readU32(reader);
+    const number = head >> 1;
+    if (reader.bad || number >= <u64>replicaMap.count) return false;
+    const index = mapped(<u32>number);
+    if (<u64>replicaAt(doc, index).elems + <u64>size > <u64>load<u32>(elemsClaimed.start + ((<usize>number) << 2))) return false;
+    if ((head & 1) != 0) elemsSkip(doc, index, size);
+    else if (size != 0) {
+      if (size > <u32>Limit.Versions - doc.versions) return false;
+      versionsAdd(doc, index, size);
+    }
+  }
+  for (let i: u32 = 0; i < replicaMap.count; i++) {
+    if (replicaAt(doc, mapped(i)).elems != load<u32>(elemsClaimed.start + ((<usize>i) << 2))) return false;
+  }
+  return reserveLoaded(doc);
+}
+
+/** Rows were added without their tables; make those, with "no leaf yet" for every version. */
+function reserveLoaded(doc: Document): bool {
+  const versions = doc.versions;
+  if (versions == 0) return true;
+  doc.versions = 0;
+  versionsReserve(doc, versions);
+  doc.versions = versions;
+  memory.fill(doc.leaves, 0, (<usize>versions) << 2);
+  memory.fill(doc.units, 0, (<usize>versions) << 1);
+  return true;
+}
+
+function readContainers(doc: Document, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  containers = scratchTable(5, 4);
+  store<u32>(tableAdd(scratchArena(), containers, 4), ROOT);
+  while (count-- > 0) {
+    const parent = readU32(reader);
+    const kind = readByte(reader);
+    const bytes = readU32(reader);
+    const at = readSpan(reader, bytes);
+    if (reader.bad || parent >= containers.count || kind > <u32>Kind.Set || !isKey(at, bytes)) return false;
+    const holder = load<u32>(containers.start + ((<usize>parent) << 2));
+    if (containerAt(doc, holder).kind != <u32>Kind.Map || containerAt(doc, holder).depth >= <u32>Limit.ContainerDepth) return false;
+    const key = keyOpen(doc, at, bytes);
+    if (containerFind(doc, holder, key, kind) != NONE) return false;
+    const index = containerOpen(doc, holder, key, kind);
+    touch(doc, index);
+    store<u32>(tableAdd(scratchArena(), containers, 4), index);
+  }
+  return true;
+}
+
+function readContainerState(doc: Document, index: u32, reader: Reader): bool {
+  switch (containerAt(doc, index).kind) {
+    case <u32>Kind.Map: return readMap(doc, index, reader);
+    case <u32>Kind.Text: return readText(doc, index, reader);
+    case <u32>Kind.Counter: return readCounter(doc, index, reader);
+    case <u32>Kind.Set: return readSet(doc, index, reader);
+    default: return true;
+  }
+}
+
+function readMap(doc: Document, container: u32, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  const newest = doc.stamp;
+  while (count-- > 0) {
+    const keyBytes = readU32(reader);
+    const keyAt = readSpan(reader, keyBytes);
+    const age = readU64(reader);
+    const number = readU32(reader);
+    const valueBytes = readU32(reader);
+    const valueAt = readSpan(reader, valueBytes);
+    if (reader.bad || !isKey(keyAt, keyBytes) || age >= newest || number >= replicaMap.count) return false;
+    if (valueBytes != 0 && !isValue(valueAt, valueBytes)) return false;
+    const key = keyOpen(doc, keyAt, keyBytes);
+    if (entryFind(doc, container, key) != NONE) return false;
+    mapWrite(doc, container, key, newest - age, mapped(number), valueAt, valueBytes);
+  }
+  return true;
+}
+
+function readCounter(doc: Document, container: u32, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  while (count-- > 0) {
+    const number = readU32(reader);
+    const sum = unzigzag(readU64(reader));
+    if (reader.bad || number >= replicaMap.count) return false;
+    counterAdd(doc, container, mapped(number), sum);
+  }
+  return true;
+}
+
+function readSet(doc: Document, container: u32, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  while (count-- > 0) {
+    const bytes = readU32(reader);
+    const at = readSpan(reader, bytes);
+    let dots = readU32(reader);
+    if (reader.bad || dots == 0 || <usize>dots > remaining(reader) || !isValue(at, bytes)) return false;
+    if (elementFind(doc, container, at, bytes) != NONE) return false;
+    const element = elementCreate(doc, container, at, bytes);
+    while (dots-- > 0) {
+      const number = readU32(reader);
+      const seq = readU32(reader);
+      if (reader.bad || number >= replicaMap.count || seq == 0 || seq > replicaAt(doc, mapped(number)).seq) return false;
+      addDot(doc, element, mapped(number), seq);
+    }
+  }
+  return true;
+}
+
+// ---- text -----------------------------------------------------------------------------------------
+
+function readText(doc: Document, container: u32, reader: Reader): bool {
+  const count = readU32(reader);
+  if (reader.bad || <u64>count * 2 > <u64>remaining(reader)) return false;
+  if (count == 0) return true;
+  const spans = scratchTable(1, 24);
+  if (!readSpanColumns(doc, spans, count, reader)) return false;
+  predictOrigins(spans);
+  for (let i: u32 = 0; i < count; i++) {
+    const span = spanAt(spans, i);
+    span.left = span.predictedLeft;
+    span.right = span.predictedRight;
+  }
+  if (!readExceptions(spans, reader)) return false;
+  const sequence = sequenceOf(doc, container);
+  return placeSpans(doc, sequence, spans) && readVisible(doc, sequence, spans, reader);
+}
+
+// @ts-ignore: decorator
+@inline function spanAt(spans: Table, i: u32): SpanRecord { return spanRecord(spans.start + <usize>i * 24); }
+
+function readSpanColumns(doc: Document, spans: Table, count: u32, reader: Reader): bool {
+  const versionBytes = readU32(reader);
+  const versionsAt = readSpan(reader, versionBytes);
+  const lengthBytes = readU32(reader);
+  const lengthsAt = readSpan(reader, lengthBytes);
+  if (reader.bad) return false;
+  const versions = readerOver(1, versionsAt, versionsAt + <usize>versionBytes);
+  const lengths = readerOver(2, lengthsAt, lengthsAt + <usize>lengthBytes);
+  let expected: i64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const lv = expected + unzigzag(readU64(versions));
+    const length = readU64(lengths);
+    const size = <i64>(length >> 1);
+    if (versions.bad || lengths.bad || size == 0 || lv < 0 || lv > <i64>doc.versions || size > <i64>doc.versions - lv) return false;
+    const span = spanRecord(tableAdd(scratchArena(), spans, 24));
+    span.lv = <u32>lv;
+    span.length = (length & 1) != 0 ? -<i32>size : <i32>size;
+    expected = lv + size;
+  }
+  return versions.at == versions.end && lengths.at == lengths.end;
+}
+
+function readExceptions(spans: Table, reader: Reader): bool {
+  let count = readU32(reader);
+  const bytes = readU32(reader);
+  const at = readSpan(reader, bytes);
+  if (reader.bad || count > spans.count) return false;
+  const column = readerOver(1, at, at + <usize>bytes);
+  let index: u64 = 0;
+  while (count-- > 0) {
+    index += <u64>readU32(column);
+    const left = readU32(column);
+    const right = readU32(column);
+    if (column.bad || index >= <u64>spans.count) return false;
+    spanAt(spans, <u32>index).left = left - 1;
+    spanAt(spans, <u32>index).right = right - 1;
+  }
+  return column.at == column.end;
+}
+
+/** Builds the leaves. Every version at most once, and origins older than what hangs on them. */
+function placeSpans(doc: Document, sequence: Sequence, spans: Table): bool {
+  for (let i: u32 = 0; i < spans.count; i++) {
+    const span = spanAt(spans, i);
+    if (span.left != NIL && span.left >= span.lv) return false;
+    if (span.right != NIL && span.right >= span.lv) return false;
+    const size = sizeOf(span.length);
+    for (let k: u32 = 0; k < size; k++) if (leafOf(doc, span.lv + k) != 0) return false;
+    appendSpan(doc, sequence, span.lv, span.length, span.left, span.right);
+  }
+  finishLoad(doc, sequence);
+  return areOriginsInside(doc, sequence, spans);
+}
+
+function areOriginsInside(doc: Document, sequence: Sequence, spans: Table): bool {
+  for (let i: u32 = 0; i < spans.count; i++) {
+    const span = spanAt(spans, i);
+    if (!isInside(doc, sequence, span.left) || !isInside(doc, sequence, span.right)) return false;
+  }
+  return true;
+}
+
+function isInside(doc: Document, sequence: Sequence, lv: u32): bool {
+  return lv == NIL || (leafOf(doc, lv) != 0 && leafSequence(leafOf(doc, lv)) == sequence);
+}
+
+function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Reader): bool {
+  const packing = readByte(reader);
+  const bytes = readU32(reader);
+  const at = readSpan(reader, bytes);
+  if (reader.bad || packing != 0 || utf8ToUnits(at, bytes, 0) != sequence.length) return false;
+  const room = writeRoom(scratchWriter(6), (<usize>sequence.length << 1) + 2);
+  if (utf8ToUnits(at, bytes, room) == BAD_UTF8) return false;
+  let from = room;
+  for (let i: u32 = 0; i < spans.count; i++) {
+    const span = spanAt(spans, i);
+    if (span.length < 0) continue;
+    memory.copy(doc.units + ((<usize>span.lv) << 1), from, (<usize>span.length) << 1);
+    from += (<usize>span.length) << 1;
+  }
+  return true;
+}
+
+/** Every version lies in some text. */
+function isCovered(doc: Document): bool {
+  for (let lv: u32 = 0; lv < doc.versions; lv++) if (leafOf(doc, lv) == 0) return false;
+  return true;
+}

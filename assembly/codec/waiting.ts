@@ -1,0 +1,92 @@
+// Blocks that arrived before what they build on: kept as bytes, per replica they wait for, by the seq they need.
+//
+// A hostile peer could fill memory with them, so their number and bytes are bounded; past that the update is refused
+// as too large and its sender may offer it again later. Nothing already waiting is pushed out.
+
+import { Limit, Status } from "../abi";
+import { arenaBlock, arenaUnblock } from "../memory/arena";
+import { Document } from "../document";
+import { Replica, replicaAt, replicaOpen } from "../replica";
+
+@unmanaged
+export class WaitingBlock {
+  next: usize;
+  seq: u32;
+  bytes: usize;
+}
+
+const HEADER: usize = 16;
+
+// Blocks whose wait is over, oldest first. Emptied before the call that filled it returns.
+let ready: usize = 0;
+let readyLast: usize = 0;
+
+export function waitingStart(block: usize): usize { return block + HEADER; }
+export function waitingEnd(block: usize): usize { return block + HEADER + changetype<WaitingBlock>(block).bytes; }
+
+/** Keeps a copy of a block until `id` has reached `seq`. */
+export function keepWaiting(doc: Document, start: usize, end: usize, id: u64, seq: u32): Status {
+  const bytes = end - start;
+  if (doc.waitingCount >= <u32>Limit.WaitingBlocks || doc.waitingBytes + bytes > <usize>Limit.WaitingBytes) return Status.TooLarge;
+  const block = arenaBlock(doc.arena, bytes + HEADER);
+  changetype<WaitingBlock>(block).seq = seq;
+  changetype<WaitingBlock>(block).bytes = bytes;
+  memory.copy(block + HEADER, start, bytes);
+  enqueue(replicaAt(doc, replicaOpen(doc, id)), block, seq);
+  doc.waitingCount++;
+  doc.waitingBytes += bytes;
+  return Status.Waiting;
+}
+
+/** Keeps the list in order of seq. Blocks mostly come in order, so the end is tried first. */
+function enqueue(record: Replica, block: usize, seq: u32): void {
+  const last = record.waitingLast;
+  if (record.waiting == 0) {
+    changetype<WaitingBlock>(block).next = 0;
+    record.waiting = block;
+    record.waitingLast = block;
+  } else if (changetype<WaitingBlock>(last).seq <= seq) {
+    changetype<WaitingBlock>(block).next = 0;
+    changetype<WaitingBlock>(last).next = block;
+    record.waitingLast = block;
+  } else {
+    insertSorted(record, block, seq);
+  }
+}
+
+function insertSorted(record: Replica, block: usize, seq: u32): void {
+  let previous: usize = 0;
+  let at = record.waiting;
+  while (changetype<WaitingBlock>(at).seq <= seq) {
+    previous = at;
+    at = changetype<WaitingBlock>(at).next;
+  }
+  changetype<WaitingBlock>(block).next = at;
+  if (previous == 0) record.waiting = block; else changetype<WaitingBlock>(previous).next = block;
+}
+
+/** Moves the blocks a replica's progress sets free to the ready queue. */
+export function wake(doc: Document, replica: u32): void {
+  const record = replicaAt(doc, replica);
+  while (record.waiting != 0 && changetype<WaitingBlock>(record.waiting).seq <= record.seq) {
+    const block = record.waiting;
+    record.waiting = changetype<WaitingBlock>(block).next;
+    changetype<WaitingBlock>(block).next = 0;
+    if (ready == 0) ready = block; else changetype<WaitingBlock>(readyLast).next = block;
+    readyLast = block;
+  }
+}
+
+/** The next block that need not wait any more, 0 when there is none. The caller frees it. */
+export function takeReady(doc: Document): usize {
+  const block = ready;
+  if (block == 0) return 0;
+  ready = changetype<WaitingBlock>(block).next;
+  doc.waitingCount--;
+  doc.waitingBytes -= changetype<WaitingBlock>(block).bytes;
+  return block;
+}
+
+export function waitingFree(doc: Document, block: usize): void {
+  arenaUnblock(doc.arena, block);
+}

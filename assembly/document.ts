@@ -1,0 +1,303 @@
+// A document: its arena and everything in it. This file is the record and the small things all parts share:
+// keys, containers, units of text, events. What the parts do with them is in crdt/ and codec/.
+
+import { Arena, arenaAdopt, arenaBump, arenaFree, arenaRegrow, arenaRelease } from "./memory/arena";
+import { blockAlloc, blockCapacity, setBlockNext, setBlockPrev } from "./memory/blocks";
+import { Kind } from "./abi";
+import { HashMap, NONE, mapGet, mapSet } from "./memory/hashmap";
+import { Table, tableAdd } from "./memory/table";
+import { Writer } from "./memory/bytes";
+import { NIL, replicaAt, replicaOpen } from "./replica";
+
+// What the top four bits of a key in `index` say it names.
+export const TAG_CONTAINER: u64 = 1 << 60;
+export const TAG_ENTRY: u64 = 2 << 60;
+export const TAG_COUNTER: u64 = 3 << 60;
+export const TAG_ELEMENT: u64 = 4 << 60;
+export const TAG_KEY: u64 = 5 << 60;
+
+@unmanaged
+export class Document {
+  arena: Arena;
+
+  /** Pointers to Replica records, and their index by id. */
+  replicas: Table;
+  replicaIndex: HashMap;
+  /** The replica own ops are written under. */
+  self: u32;
+
+  /** Number of elements; the next lv. */
+  versions: u32;
+  rows: Table;
+  rowHint: u32;
+  /** Per lv: the leaf that holds it (u32), and its UTF-16 unit (u16). */
+  leaves: usize;
+  units: usize;
+  versionRoom: u32;
+
+  index: HashMap;
+  keys: Table;
+  containers: Table;
+  entries: Table;
+  counters: Table;
+  elements: Table;
+  freeElement: u32;
+  freeDot: usize;
+
+  /** Highest stamp seen or made. */
+  stamp: u64;
+
+  /** Own ops not yet sealed into a batch (codec/batch.ts): records, and the bytes of their values. */
+  open: Table;
+  openValues: Writer;
+  openFrom: u32;
+
+  /** Sealed and received batches in the order they were applied, and where each lies. */
+  log: Writer;
+  logIndex: Table;
+  /** Log entries before this one have been taken. */
+  taken: u32;
+
+  waitingCount: u32;
+  waitingBytes: usize;
+
+  isObserved: bool;
+  events: Table;
+
+  /** The encoder that last numbered the replicas. */
+  marks: u32;
+
+  // @ts-ignore: decorator
+  @inline bump(bytes: usize): usize { return arenaBump(this.arena, bytes); }
+}
+
+@unmanaged
+export class Container {
+  kind: u32;
+  parent: u32;
+  key: u32;
+  depth: u32;
+  /** Grows with every visible or invisible change; JS caches compare it. */
+  changes: u32;
+  /** An op has named it or something in it: it exists. */
+  isTouched: bool;
+  /** First of a chain the kind defines: map entries, counter cells, set elements; a Sequence record for text. */
+  state: usize;
+  count: u32;
+  total: i64;
+  /** The number an encoder in progress gave it; valid while `mark` is that encoder's. */
+  mark: u32;
+  local: u32;
+}
+
+@unmanaged
+export class Key { at: usize; bytes: u32; next: u32; }
+
+@unmanaged
+export class Event { kind: u32; container: u32; a: u32; b: u32; c: u32; }
+
+export const ROOT: u32 = 0;
+
+export function documentCreate(id: u64): Document {
+  const bytes = offsetof<Document>() + offsetof<Arena>();
+  const block = blockAlloc(bytes);
+  setBlockPrev(block, 0);
+  setBlockNext(block, 0);
+  memory.fill(block, 0, bytes);
+  const doc = changetype<Document>(block);
+  doc.arena = changetype<Arena>(block + offsetof<Document>());
+  doc.arena.blocks = block;
+  doc.arena.bytes = blockCapacity(block) + 16;
+  prepareTables(doc);
+  doc.self = replicaOpen(doc, id);
+  containerAdd(doc, NIL, NIL, Kind.Map);
+  containerAt(doc, ROOT).isTouched = true;
+  return doc;
+}
+
+/** Tables and maps inside the record are references in AssemblyScript, so each gets its few bytes once. */
+function prepareTables(doc: Document): void {
+  doc.replicas = newTable(doc);
+  doc.replicaIndex = newHashMap(doc);
+  doc.rows = newTable(doc);
+  doc.index = newHashMap(doc);
+  doc.keys = newTable(doc);
+  doc.containers = newTable(doc);
+  doc.entries = newTable(doc);
+  doc.counters = newTable(doc);
+  doc.elements = newTable(doc);
+  doc.freeElement = NIL;
+  doc.open = newTable(doc);
+  doc.openValues = newWriter(doc);
+  doc.log = newWriter(doc);
+  doc.logIndex = newTable(doc);
+  doc.events = newTable(doc);
+}
+
+export function newTable(doc: Document): Table {
+  return changetype<Table>(zeroed(doc, offsetof<Table>()));
+}
+
+function newHashMap(doc: Document): HashMap {
+  return changetype<HashMap>(zeroed(doc, offsetof<HashMap>()));
+}
+
+function newWriter(doc: Document): Writer {
+  const writer = changetype<Writer>(zeroed(doc, offsetof<Writer>()));
+  writer.arena = doc.arena;
+  return writer;
+}
+
+export function zeroed(doc: Document, bytes: usize): usize {
+  const at = doc.bump(bytes);
+  memory.fill(at, 0, bytes);
+  return at;
+}
+
+export function documentFree(doc: Document): void {
+  arenaFree(doc.arena.blocks);
+}
+
+/**
+ * Makes `doc` the document that `other` was; `other` is gone. The record's own block lives on in the new arena, since
+ * the handle is its address; everything else the old arena had is freed.
+ */
+export function documentBecome(doc: Document, other: Document): void {
+  const block = changetype<usize>(doc);
+  const old = doc.arena;
+  arenaRelease(old, block);
+  arenaFree(old.blocks);
+  memory.copy(block, changetype<usize>(other), offsetof<Document>());
+  arenaAdopt(doc.arena, block);
+}
+
+/** Nothing has ever been written or received: a snapshot may take this document's place whole. */
+export function isPristine(doc: Document): bool {
+  if (doc.versions != 0 || doc.open.count != 0 || doc.waitingCount != 0) return false;
+  for (let i: u32 = 0; i < doc.replicas.count; i++) if (replicaAt(doc, i).seq != 0) return false;
+  return true;
+}
+
+// ---- keys -----------------------------------------------------------------------------------------
+
+// @ts-ignore: decorator
+@inline export function keyAt(doc: Document, key: u32): Key {
+  return changetype<Key>(doc.keys.start + <usize>key * offsetof<Key>());
+}
+
+/** The number of a key, NONE when it was never seen. */
+export function keyFind(doc: Document, at: usize, bytes: u32): u32 {
+  let key = mapGet(doc.index, TAG_KEY | <u64>hashBytes(at, bytes));
+  while (key != NONE && !keyEquals(doc, key, at, bytes)) key = keyAt(doc, key).next;
+  return key;
+}
+
+export function keyOpen(doc: Document, at: usize, bytes: u32): u32 {
+  const known = keyFind(doc, at, bytes);
+  if (known != NONE) return known;
+  const copy = doc.bump((<usize>bytes + 3) & ~3);
+  memory.copy(copy, at, bytes);
+  const number = doc.keys.count;
+  const record = changetype<Key>(tableAdd(doc.arena, doc.keys, offsetof<Key>()));
+  const name = TAG_KEY | <u64>hashBytes(copy, bytes);
+  record.at = copy;
+  record.bytes = bytes;
+  record.next = mapGet(doc.index, name);
+  mapSet(doc.arena, doc.index, name, number);
+  return number;
+}
+
+function keyEquals(doc: Document, key: u32, at: usize, bytes: u32): bool {
+  const record = keyAt(doc, key);
+  return record.bytes == bytes && memory.compare(record.at, at, bytes) == 0;
+}
+
+/** FNV-1a with a final mix. */
+export function hashBytes(at: usize, bytes: u32): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (let i: u32 = 0; i < bytes; i++) hash = (hash ^ load<u8>(at + <usize>i)) * 0x01000193;
+  hash ^= hash >>> 15;
+  return hash * 0x2c1b3c6d;
+}
+
+// ---- containers -----------------------------------------------------------------------------------
+
+// @ts-ignore: decorator
+@inline export function containerAt(doc: Document, index: u32): Container {
+  return changetype<Container>(load<usize>(doc.containers.start + ((<usize>index) << 2)));
+}
+
+/** The container of a kind under a key of a map, NONE when nobody has named it yet. */
+export function containerFind(doc: Document, parent: u32, key: u32, kind: u32): u32 {
+  return mapGet(doc.index, containerName(parent, key, kind));
+}
+
+/** The same, made when new. Its identity is path and kind, so two replicas that make it at once share it. */
+export function containerOpen(doc: Document, parent: u32, key: u32, kind: u32): u32 {
+  const known = containerFind(doc, parent, key, kind);
+  if (known != NONE) return known;
+  const index = containerAdd(doc, parent, key, kind);
+  mapSet(doc.arena, doc.index, containerName(parent, key, kind), index);
+  return index;
+}
+
+// @ts-ignore: decorator
+@inline function containerName(parent: u32, key: u32, kind: u32): u64 {
+  return TAG_CONTAINER | (<u64>parent << 32) | (<u64>key << 3) | <u64>kind;
+}
+
+function containerAdd(doc: Document, parent: u32, key: u32, kind: u32): u32 {
+  const index = doc.containers.count;
+  const at = zeroed(doc, offsetof<Container>());
+  const container = changetype<Container>(at);
+  container.kind = kind;
+  container.parent = parent;
+  container.key = key;
+  container.depth = parent == NIL ? 0 : containerAt(doc, parent).depth + 1;
+  container.state = kind == <u32>Kind.Text ? 0 : NIL;
+  store<usize>(tableAdd(doc.arena, doc.containers, 4), at);
+  return index;
+}
+
+/** Marks a container and those above it as existing, and as changed. */
+export function touch(doc: Document, index: u32): void {
+  let container = containerAt(doc, index);
+  container.changes++;
+  while (!container.isTouched) {
+    container.isTouched = true;
+    if (container.parent == NIL) return;
+    container = containerAt(doc, container.parent);
+    container.changes++;
+  }
+}
+
+// ---- text units -----------------------------------------------------------------------------------
+
+/** Makes the per-lv tables reach `count` versions. */
+export function versionsReserve(doc: Document, count: u32): void {
+  if (count <= doc.versionRoom) return;
+  let room = max<u32>(max<u32>(count, doc.versionRoom * 2), 28);
+  doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versions << 2, <usize>room << 2);
+  room = <u32>(blockCapacity(doc.leaves) >>> 2);
+  doc.units = arenaRegrow(doc.arena, doc.units, <usize>doc.versions << 1, <usize>room << 1);
+  doc.versionRoom = room;
+}
+
+// @ts-ignore: decorator
+@inline export function unitAt(doc: Document, lv: u32): u32 { return load<u16>(doc.units + ((<usize>lv) << 1)); }
+// @ts-ignore: decorator
+@inline export function isHigh(unit: u32): bool { return (unit & 0xfc00) == 0xd800; }
+// @ts-ignore: decorator
+@inline export function isLow(unit: u32): bool { return (unit & 0xfc00) == 0xdc00; }
+
+// ---- events ---------------------------------------------------------------------------------------
+
+export function eventAdd(doc: Document, kind: u32, container: u32, a: u32, b: u32, c: u32): void {
+  if (!doc.isObserved) return;
+  const event = changetype<Event>(tableAdd(doc.arena, doc.events, offsetof<Event>()));
+  event.kind = kind;
+  event.container = container;
+  event.a = a;
+  event.b = b;
+  event.c = c;
+}

@@ -1,0 +1,376 @@
+// The ABI: everything JavaScript may call, as noun_verb. Only sdk/core calls it.
+//
+// Numbers cross as arguments and results. Bytes cross through the mailbox: written to the inbox before a call, read
+// from the outbox after it. 64-bit ids cross as two halves. A document is named by its address.
+// Check at this door, trust inside.
+
+import { Kind, Limit, Status } from "./abi";
+import { blocksUsed, limitBlocks } from "./memory/blocks";
+import { inboxStart, outboxAt, outboxLength, outboxWriter, reserveInbox, sendView, sendWriter } from "./memory/mailbox";
+import { NONE } from "./memory/hashmap";
+import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
+import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen } from "./document";
+import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
+import { stampOfMs, tick } from "./time/hlc";
+import { writeVector } from "./time/version-vector";
+import { findVersion, foundEntry, foundLeaf, indexOf, leafOf, leafSequence, readUnits, spanLength } from "./crdt/sequence";
+import { elementAt as textElementAt, isExhausted, sequenceOf, textDelete, textInsert, textInsertUnit } from "./crdt/text";
+import { Entry, entryAt, entryFind, mapWrite } from "./crdt/map";
+import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";
+import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "./crdt/set";
+import { openCounterAdd, openDot, openMapWrite, openSetAdd, openSetRemove } from "./codec/open";
+import { seal } from "./codec/seal";
+import { appliedBlocks, duplicateBlocks, neededReplica, neededSeq, receive, waitingBlocks } from "./codec/receive";
+import { clearReplaced, isReplaced } from "./codec/snapshot-read";
+import { writeSnapshot } from "./codec/snapshot-write";
+import { exportSince, takeOwn, trimLog } from "./codec/export";
+import { digest } from "./codec/digest";
+import { checksum } from "./codec/checksum";
+import { blockAuthor, blockKind, blockNext, blockSeqFrom, blockUnits, inspectBlock, writeVoid } from "./codec/inspect";
+import { FRAME_HEAD_BYTES, frameHeadWrite } from "./codec/frame";
+import { isKey, isValue } from "./codec/values";
+
+// @ts-ignore: decorator
+@inline function joined(high: u32, low: u32): u64 { return (<u64>high << 32) | <u64>low; }
+
+// ---- memory and mailbox ---------------------------------------------------------------------------
+
+export function inbox_reserve(bytes: u32): usize { return reserveInbox(bytes); }
+export function outbox_at(): usize { return outboxAt(); }
+export function outbox_length(): usize { return outboxLength(); }
+export function memory_used(): usize { return blocksUsed(); }
+export function memory_limit(bytes: usize): void { limitBlocks(bytes); }
+
+// ---- document -------------------------------------------------------------------------------------
+
+export function document_create(high: u32, low: u32): Document { return documentCreate(joined(high, low)); }
+export function document_free(doc: Document): void { documentFree(doc); }
+export function document_memory(doc: Document): usize { return doc.arena.bytes; }
+export function document_observe(doc: Document, isObserved: bool): void { doc.isObserved = isObserved; }
+
+/** From now on own ops are written under another id. */
+export function document_author(doc: Document, high: u32, low: u32): void {
+  seal(doc);
+  doc.self = replicaOpen(doc, joined(high, low));
+}
+
+/** Applies the inbox's first `bytes` bytes. What came of it: document_result. */
+export function document_receive(doc: Document, bytes: u32, mayWait: bool, stampMaxMs: f64): Status {
+  clearReplaced();
+  doc.events.count = 0;
+  const limit = stampMaxMs > 0 ? stampOfMs(stampMaxMs) | 0xffff : u64.MAX_VALUE;
+  return receive(doc, inboxStart(), bytes, mayWait, limit);
+}
+
+/** After document_receive, as u32s: applied, duplicates, waiting, isReplaced, needed seq, 0, needed replica low, high. */
+export function document_result(): void {
+  store<u32>(resultCell, appliedBlocks);
+  store<u32>(resultCell, duplicateBlocks, 4);
+  store<u32>(resultCell, waitingBlocks, 8);
+  store<u32>(resultCell, isReplaced ? 1 : 0, 12);
+  store<u32>(resultCell, neededSeq, 16);
+  store<u64>(resultCell, neededReplica, 24);
+  sendView(resultCell, 32);
+}
+
+const resultCell: usize = memory.data(32, 8);
+
+/** Own batches since the last take, in the outbox. */
+export function document_take(doc: Document): void {
+  takeOwn(doc, outboxWriter());
+  sendWriter();
+}
+
+/** What a peer at the version vector in the inbox lacks; 0 bytes is a peer that has nothing. False: a malformed vector. */
+export function document_export(doc: Document, bytes: u32): bool {
+  const isGood = exportSince(doc, inboxStart(), bytes, outboxWriter());
+  sendWriter();
+  return isGood;
+}
+
+export function document_snapshot(doc: Document): void {
+  seal(doc);
+  writeSnapshot(doc, outboxWriter());
+  sendWriter();
+}
+
+export function document_trim(doc: Document): void { trimLog(doc); }
+export function document_log_bytes(doc: Document): u32 { return <u32>doc.log.length; }
+
+export function document_version(doc: Document): void {
+  writeVector(doc, outboxWriter());
+  sendWriter();
+}
+
+/** The digest, as 8 bytes in the outbox. */
+export function document_digest(doc: Document): void {
+  writeFixed64(outboxWriter(), digest(doc));
+  sendWriter();
+}
+
+export function document_seq(doc: Document, high: u32, low: u32): u32 {
+  const index = replicaFind(doc, joined(high, low));
+  return index == NONE ? 0 : replicaAt(doc, index).seq;
+}
+
+/** Blocks that wait for ops not here, and their bytes. */
+export function document_waiting(doc: Document): u32 { return doc.waitingCount; }
+
+/** Highest stamp seen, in milliseconds. */
+export function document_stamp(doc: Document): f64 { return <f64>(doc.stamp >> 16); }
+
+/** What others' ops changed, as Event records in the outbox. A view: the next call may move it. */
+export function document_events(doc: Document): void {
+  sendView(doc.events.start, <usize>doc.events.count * 20);
+}
+
+// ---- keys and containers --------------------------------------------------------------------------
+
+/** The number of the key in the inbox, -1 when it may not be one. */
+export function key_open(doc: Document, bytes: u32): i32 {
+  return isKey(inboxStart(), bytes) ? <i32>keyOpen(doc, inboxStart(), bytes) : -1;
+}
+
+/** The number of the key in the inbox, -1 when no op has used it here. */
+export function key_find(doc: Document, bytes: u32): i32 {
+  return <i32>keyFind(doc, inboxStart(), bytes);
+}
+
+export function key_read(doc: Document, key: u32): void {
+  sendView(keyAt(doc, key).at, keyAt(doc, key).bytes);
+}
+
+/** The container of a kind under a key of a map; -1 when the path is too deep. Opening writes no op. */
+export function container_open(doc: Document, parent: u32, key: u32, kind: u32): i32 {
+  if (containerAt(doc, parent).kind != <u32>Kind.Map || containerAt(doc, parent).depth >= <u32>Limit.ContainerDepth) return -1;
+  return <i32>containerOpen(doc, parent, key, kind);
+}
+
+export function container_count(doc: Document): u32 { return doc.containers.count; }
+export function container_parent(doc: Document, container: u32): i32 { return <i32>containerAt(doc, container).parent; }
+export function container_key(doc: Document, container: u32): u32 { return containerAt(doc, container).key; }
+export function container_kind(doc: Document, container: u32): u32 { return containerAt(doc, container).kind; }
+export function container_exists(doc: Document, container: u32): bool { return containerAt(doc, container).isTouched; }
+export function container_changes(doc: Document, container: u32): u32 { return containerAt(doc, container).changes; }
+
+// ---- map ------------------------------------------------------------------------------------------
+
+/** Sets a key to the value in the inbox. */
+export function map_set(doc: Document, container: u32, key: u32, bytes: u32, nowMs: f64): Status {
+  if (!isValue(inboxStart(), bytes)) return bytes > <u32>Limit.ValueBytes ? Status.TooLarge : Status.InvalidUpdate;
+  if (isExhausted(doc, 1)) return Status.Exhausted;
+  const stamp = tick(doc, nowMs);
+  mapWrite(doc, container, key, stamp, doc.self, inboxStart(), bytes);
+  openMapWrite(doc, container, key, stamp, inboxStart(), bytes);
+  return Status.Ok;
+}
+
+/** Deletes a key; Duplicate when it has no value. */
+export function map_delete(doc: Document, container: u32, key: u32, nowMs: f64): Status {
+  const index = entryFind(doc, container, key);
+  if (index == NONE || entryAt(doc, index).valueBytes == 0) return Status.Duplicate;
+  if (isExhausted(doc, 1)) return Status.Exhausted;
+  const stamp = tick(doc, nowMs);
+  mapWrite(doc, container, key, stamp, doc.self, 0, 0);
+  openMapWrite(doc, container, key, stamp, 0, 0);
+  return Status.Ok;
+}
+
+/** The value of a key in the outbox; false when there is none. */
+export function map_get(doc: Document, container: u32, key: u32): bool {
+  const index = entryFind(doc, container, key);
+  if (index == NONE || entryAt(doc, index).valueBytes == 0) return false;
+  sendView(entryAt(doc, index).value, entryAt(doc, index).valueBytes);
+  return true;
+}
+
+/** How often a key has changed: its cached value is good while this stands still. */
+export function map_changes(doc: Document, container: u32, key: u32): u32 {
+  const index = entryFind(doc, container, key);
+  return index == NONE ? 0 : entryAt(doc, index).changes;
+}
+
+/** The keys that have a value, as u32 numbers in the outbox, in no order. */
+export function map_keys(doc: Document, container: u32): void {
+  const writer = outboxWriter();
+  let index = <u32>containerAt(doc, container).state;
+  while (index != NIL) {
+    const entry = entryAt(doc, index);
+    if (entry.valueBytes != 0) writeBytes(writer, changetype<usize>(entry) + offsetof<Entry>("key"), 4);
+    index = entry.next;
+  }
+  sendWriter();
+}
+
+// ---- counter --------------------------------------------------------------------------------------
+
+/** Adds a safe integer. Overflow when the value or this replica's sum would leave the safe range. */
+export function counter_add(doc: Document, container: u32, step: f64): Status {
+  const sum = counterSum(doc, container, doc.self) + <i64>step;
+  const total = containerAt(doc, container).total + <i64>step;
+  if (!isSafe(<i64>step) || !isSafe(sum) || !isSafe(total)) return Status.Overflow;
+  if (isExhausted(doc, 1)) return Status.Exhausted;
+  counterAdd(doc, container, doc.self, <i64>step);
+  openCounterAdd(doc, container, <i64>step);
+  return Status.Ok;
+}
+
+/** The value; concurrent steps that together leave the safe range show as its end. */
+export function counter_value(doc: Document, container: u32): f64 {
+  const total = containerAt(doc, container).total;
+  return <f64>max<i64>(-SAFE_MAX, min<i64>(SAFE_MAX, total));
+}
+
+// ---- set ------------------------------------------------------------------------------------------
+
+/** Adds the value in the inbox. An add of a present member counts: it survives removals that have not seen it. */
+export function set_add(doc: Document, container: u32, bytes: u32): Status {
+  if (!isValue(inboxStart(), bytes)) return bytes > <u32>Limit.ValueBytes ? Status.TooLarge : Status.InvalidUpdate;
+  if (isExhausted(doc, 1)) return Status.Exhausted;
+  setAdd(doc, container, inboxStart(), bytes, doc.self, replicaAt(doc, doc.self).seq + 1);
+  openSetAdd(doc, container, inboxStart(), bytes);
+  return Status.Ok;
+}
+
+/** Removes the value in the inbox; Duplicate when it is not in. */
+export function set_delete(doc: Document, container: u32, bytes: u32): Status {
+  const index = elementFind(doc, container, inboxStart(), bytes);
+  if (index == NONE) return Status.Duplicate;
+  if (isExhausted(doc, 1)) return Status.Exhausted;
+  removeMember(doc, container, index);
+  return Status.Ok;
+}
+
+/** Removes every member; one op each. Duplicate when there is none. */
+export function set_clear(doc: Document, container: u32): Status {
+  const record = containerAt(doc, container);
+  if (record.count == 0) return Status.Duplicate;
+  if (isExhausted(doc, record.count)) return Status.Exhausted;
+  while (record.count != 0) removeMember(doc, container, <u32>record.state);
+  return Status.Ok;
+}
+
+function removeMember(doc: Document, container: u32, index: u32): void {
+  const element = elementAt(doc, index);
+  openSetRemove(doc, container, element.value, element.valueBytes);
+  let at = element.dots;
+  while (at != 0) {
+    const dot = changetype<Dot>(at);
+    at = dot.next;
+    const replica = dot.replica;
+    const seq = dot.seq;
+    openDot(doc, replica, seq);
+    setRemoveDot(doc, container, index, replica, seq);
+  }
+}
+
+export function set_has(doc: Document, container: u32, bytes: u32): bool {
+  return elementFind(doc, container, inboxStart(), bytes) != NONE;
+}
+
+export function set_size(doc: Document, container: u32): u32 { return containerAt(doc, container).count; }
+
+/** The members, oldest here first: byte length as varint, value. */
+export function set_values(doc: Document, container: u32): void {
+  const writer = outboxWriter();
+  let index = <u32>containerAt(doc, container).state;
+  while (index != NIL && elementAt(doc, index).next != NIL) index = elementAt(doc, index).next;
+  while (index != NIL) {
+    const element = elementAt(doc, index);
+    writeU32(writer, element.valueBytes);
+    writeBytes(writer, element.value, element.valueBytes);
+    index = element.previous;
+  }
+  sendWriter();
+}
+
+// ---- text -----------------------------------------------------------------------------------------
+
+export function text_length(doc: Document, container: u32): u32 { return sequenceOf(doc, container).length; }
+export function text_spans(doc: Document, container: u32): u32 { return sequenceOf(doc, container).spans; }
+
+export function text_insert_unit(doc: Document, container: u32, index: u32, unit: u32): Status {
+  return textInsertUnit(doc, container, index, unit);
+}
+
+/** Inserts `count` UTF-16 units from the inbox. */
+export function text_insert(doc: Document, container: u32, index: u32, count: u32): Status {
+  return textInsert(doc, container, index, inboxStart(), count);
+}
+
+export function text_delete(doc: Document, container: u32, index: u32, count: u32): Status {
+  return textDelete(doc, container, index, count);
+}
+
+/** Units from … to, as UTF-16 in the outbox; the caller has checked the range. */
+export function text_read(doc: Document, container: u32, from: u32, to: u32): void {
+  const writer = outboxWriter();
+  const bytes = <usize>(to - from) << 1;
+  readUnits(doc, sequenceOf(doc, container), from, to, writeRoom(writer, bytes));
+  writer.length = bytes;
+  sendWriter();
+}
+
+/** Units of elements lv … lv + count, as an event names them. A view. */
+export function text_units(doc: Document, lv: u32, count: u32): void {
+  sendView(doc.units + ((<usize>lv) << 1), (<usize>count) << 1);
+}
+
+/** The element at visible `index`: replica id and elem (12 bytes) in the outbox; false at the end of the text. */
+export function text_element(doc: Document, container: u32, index: u32): bool {
+  const lv = textElementAt(doc, container, index);
+  if (lv == NIL) return false;
+  const writer = outboxWriter();
+  writeFixed64(writer, replicaAt(doc, authorOf(doc, lv)).id);
+  store<u32>(elemCell, elemOf(doc, lv));
+  writeBytes(writer, elemCell, 4);
+  sendWriter();
+  return true;
+}
+
+const elemCell: usize = memory.data(4, 4);
+
+/** Visible index of an element, shifted past it when `isAfter` and it is visible; -1 when it is not here. O(log n). */
+export function text_resolve(doc: Document, container: u32, high: u32, low: u32, elem: u32, isAfter: bool): i32 {
+  const replica = replicaFind(doc, joined(high, low));
+  if (replica == NONE) return -1;
+  const lv = versionOf(doc, replica, elem);
+  if (lv == NIL || leafSequence(leafOf(doc, lv)).container != container) return -1;
+  const index = indexOf(doc, lv);
+  findVersion(doc, lv);
+  return <i32>index + (isAfter && spanLength(foundLeaf, foundEntry) > 0 ? 1 : 0);
+}
+
+// ---- bytes without a document ---------------------------------------------------------------------
+
+export function bytes_checksum(bytes: u32): u32 { return checksum(inboxStart(), bytes); }
+
+/** Head of the block at `at` in an inbox of `bytes`: kind, offset after it, seqFrom, units (u32s), author (8 bytes) in the outbox. */
+export function block_inspect(at: u32, bytes: u32): bool {
+  const start = inboxStart();
+  if (!inspectBlock(start + <usize>at, start + <usize>bytes)) return false;
+  store<u32>(blockCell, blockKind);
+  store<u32>(blockCell, <u32>(blockNext - start), 4);
+  store<u32>(blockCell, blockSeqFrom, 8);
+  store<u32>(blockCell, blockUnits, 12);
+  store<u64>(blockCell, blockAuthor, 16);
+  sendView(blockCell, 24);
+  return true;
+}
+
+const blockCell: usize = memory.data(24, 8);
+
+/** The void for the batch in the inbox; false when it is malformed. */
+export function block_void(bytes: u32): bool {
+  const isGood = writeVoid(inboxStart(), inboxStart() + <usize>bytes, outboxWriter());
+  sendWriter();
+  return isGood;
+}
+
+/** A frame head in the outbox. */
+export function frame_write(type: u32, stampHigh: u32, stampLow: u32, payloadBytes: u32): void {
+  frameHeadWrite(frameCell, type, joined(stampHigh, stampLow), payloadBytes);
+  sendView(frameCell, FRAME_HEAD_BYTES);
+}
+
+const frameCell: usize = memory.data(16, 16);

@@ -1,0 +1,29 @@
+// Scratch space of encoders and decoders: one arena for the whole engine, buffers reused by every call.
+// Nothing here outlives a call, and no two users of one slot are ever active together.
+
+import { Arena } from "./arena";
+import { blockCapacity } from "./blocks";
+import { Writer } from "./bytes";
+import { Table } from "./table";
+
+const arena: Arena = changetype<Arena>(memory.data(64, 16));
+const writers: usize = memory.data(128, 16);
+const tables: usize = memory.data(96, 16);
+
+export function scratchArena(): Arena { return arena; }
+
+/** Slot 0 to 7: an empty writer. */
+export function scratchWriter(slot: i32): Writer {
+  const writer = changetype<Writer>(writers + <usize>slot * 16);
+  writer.arena = arena;
+  writer.length = 0;
+  return writer;
+}
+
+/** Slot 0 to 7: an empty table for records of `bytes` bytes. */
+export function scratchTable(slot: i32, bytes: usize): Table {
+  const table = changetype<Table>(tables + <usize>slot * 12);
+  table.count = 0;
+  table.room = table.start == 0 ? 0 : <u32>(blockCapacity(table.start) / bytes);
+  return table;
+}

@@ -1,0 +1,169 @@
+// Who wrote what: a document's replicas, and the two names of an element.
+//
+// Outside, an element (a character, a list item) is (replica, elem), elem counting that replica's inserted
+// elements from 0. Inside, it is its local version `lv`: dense, in order of arrival, so one small integer
+// indexes every table. Rows translate: runs where both count up together. One author alone is one row.
+//
+// elem is not seq: deletes and map writes take a seq but no elem. A replica's ops are applied in seq order,
+// so every receiver counts the same elems, and nothing on the wire has to say them.
+
+import { Document, newTable } from "./document";
+import { NONE, mapGet, mapSet } from "./memory/hashmap";
+import { Table, tableAdd } from "./memory/table";
+
+export const NIL: u32 = 0xffffffff;
+
+/** Set in a VersionRow's replica when the row stands for `elem0` voided elements, which have no versions. */
+export const VOID_ROW: u32 = 0x80000000;
+
+@unmanaged
+export class Replica {
+  id: u64;
+  /** Highest contiguous seq applied. */
+  seq: u32;
+  /** Elements inserted so far. */
+  elems: u32;
+  /** Ops at or below this seq are known only as state, not as batches (they came in a snapshot). */
+  base: u32;
+  /** What the last sealed own batch declared to have seen of this replica. */
+  declared: u32;
+  /** Rows of this replica by elem: ReplicaRow records. */
+  rows: Table;
+  rowHint: u32;
+  /** Blocks waiting for ops of this replica, by the seq they need; see waiting.ts. */
+  waiting: usize;
+  waitingLast: usize;
+  /** A number the encoder in progress gave it; valid while `mark` is that encoder's. */
+  mark: u32;
+  local: u32;
+}
+
+/** Elements elem0, elem0 + 1 … of one replica are lv0, lv0 + 1 …, up to the next row. */
+@unmanaged export class ReplicaRow { elem0: u32; lv0: u32; }
+
+/** Versions lv0, lv0 + 1 … are elements elem0, elem0 + 1 … of `replica`, up to the next row. */
+@unmanaged export class VersionRow { lv0: u32; replica: u32; elem0: u32; }
+
+// @ts-ignore: decorator
+@inline export function replicaAt(doc: Document, index: u32): Replica {
+  return changetype<Replica>(load<usize>(doc.replicas.start + ((<usize>index) << 2)));
+}
+
+/** The index of a replica, or NONE. */
+export function replicaFind(doc: Document, id: u64): u32 {
+  return mapGet(doc.replicaIndex, id);
+}
+
+/** The index of a replica, which is added when new. Id 0 is not a replica; callers have refused it. */
+export function replicaOpen(doc: Document, id: u64): u32 {
+  const known = mapGet(doc.replicaIndex, id);
+  if (known != NONE) return known;
+  const index = doc.replicas.count;
+  const bytes = offsetof<Replica>();
+  const at = doc.bump(bytes);
+  memory.fill(at, 0, bytes);
+  changetype<Replica>(at).id = id;
+  changetype<Replica>(at).rows = newTable(doc);
+  store<usize>(tableAdd(doc.arena, doc.replicas, 4), at);
+  mapSet(doc.arena, doc.replicaIndex, id, index);
+  return index;
+}
+
+/** Gives the next `count` elements of a replica their local versions; returns the first. */
+export function versionsAdd(doc: Document, replica: u32, count: u32): u32 {
+  const record = replicaAt(doc, replica);
+  const lv0 = doc.versions;
+  const rows = doc.rows;
+  const isSameRun = rows.count > 0 && lastVersionRow(doc).replica == replica;
+  if (!isSameRun) {
+    const row = changetype<VersionRow>(tableAdd(doc.arena, rows, offsetof<VersionRow>()));
+    row.lv0 = lv0;
+    row.replica = replica;
+    row.elem0 = record.elems;
+    const own = changetype<ReplicaRow>(tableAdd(doc.arena, record.rows, offsetof<ReplicaRow>()));
+    own.elem0 = record.elems;
+    own.lv0 = lv0;
+  }
+  record.elems += count;
+  doc.versions += count;
+  return lv0;
+}
+
+/** After a void, elems jump: the next element must open a row of its own. */
+export function elemsSkip(doc: Document, replica: u32, count: u32): void {
+  if (count == 0) return;
+  const record = replicaAt(doc, replica);
+  const row = changetype<ReplicaRow>(tableAdd(doc.arena, record.rows, offsetof<ReplicaRow>()));
+  row.elem0 = record.elems;
+  row.lv0 = NIL;
+  record.elems += count;
+  const stop = changetype<VersionRow>(tableAdd(doc.arena, doc.rows, offsetof<VersionRow>()));
+  stop.lv0 = doc.versions;
+  stop.replica = replica | VOID_ROW;
+  stop.elem0 = count;
+}
+
+// @ts-ignore: decorator
+@inline function lastVersionRow(doc: Document): VersionRow {
+  return changetype<VersionRow>(doc.rows.start + <usize>(doc.rows.count - 1) * offsetof<VersionRow>());
+}
+
+// @ts-ignore: decorator
+@inline export function versionRow(doc: Document, index: u32): VersionRow {
+  return changetype<VersionRow>(doc.rows.start + <usize>index * offsetof<VersionRow>());
+}
+
+// @ts-ignore: decorator
+@inline export function replicaRow(record: Replica, index: u32): ReplicaRow {
+  return changetype<ReplicaRow>(record.rows.start + ((<usize>index) << 3));
+}
+
+/** The row that holds `lv`; its index stays in doc.rowHint. O(log rows), O(1) when near the last one asked for. */
+export function rowOf(doc: Document, lv: u32): u32 {
+  const count = doc.rows.count;
+  let index = doc.rowHint;
+  if (index < count && versionRow(doc, index).lv0 <= lv && lv < rowEnd(doc, index)) return index;
+  let low: u32 = 0;
+  let high: u32 = count;
+  while (high - low > 1) {
+    index = (low + high) >>> 1;
+    if (versionRow(doc, index).lv0 <= lv) low = index; else high = index;
+  }
+  doc.rowHint = low;
+  return low;
+}
+
+/** First lv after a row. */
+// @ts-ignore: decorator
+@inline export function rowEnd(doc: Document, index: u32): u32 {
+  return index + 1 < doc.rows.count ? versionRow(doc, index + 1).lv0 : doc.versions;
+}
+
+/** The replica index that wrote an element. */
+export function authorOf(doc: Document, lv: u32): u32 {
+  return versionRow(doc, rowOf(doc, lv)).replica;
+}
+
+export function elemOf(doc: Document, lv: u32): u32 {
+  const row = versionRow(doc, rowOf(doc, lv));
+  return row.elem0 + (lv - row.lv0);
+}
+
+/** The local version of an element, NIL when it is not here (never inserted, or voided). */
+export function versionOf(doc: Document, replica: u32, elem: u32): u32 {
+  const record = replicaAt(doc, replica);
+  if (elem >= record.elems) return NIL;
+  const count = record.rows.count;
+  let low = record.rowHint;
+  if (!(low < count && replicaRow(record, low).elem0 <= elem && (low + 1 == count || elem < replicaRow(record, low + 1).elem0))) {
+    low = 0;
+    let high: u32 = count;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (replicaRow(record, middle).elem0 <= elem) low = middle; else high = middle;
+    }
+    record.rowHint = low;
+  }
+  const row = replicaRow(record, low);
+  return row.lv0 == NIL ? NIL : row.lv0 + (elem - row.elem0);
+}

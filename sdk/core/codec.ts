@@ -1,0 +1,128 @@
+// Bytes that mean something without a document: blocks, version vectors, frame heads, checksums.
+
+import { BlockKind } from '../../assembly/abi.js';
+import { HeadwaterError } from './errors.js';
+import { outboxCopy, outboxView, putBytes } from './memory.js';
+import { isReplicaId, replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
+import { engine } from './wasm.js';
+
+export interface BatchInfo {
+  kind: 'batch' | 'void' | 'snapshot';
+  /** '' for a snapshot. */
+  replica: ReplicaId;
+  seqFrom: number;
+  seqTo: number;
+  /** Where the block lies in the update. */
+  offset: number;
+  length: number;
+}
+
+const kinds = { [BlockKind.Batch]: 'batch', [BlockKind.Void]: 'void', [BlockKind.Snapshot]: 'snapshot' } as const;
+
+/**
+ * Lists the blocks of an update by their heads; their contents are checked where they are applied.
+ *
+ * @throws HeadwaterError `invalid_update` when they do not add up to the whole
+ */
+export function readBlocks(update: Uint8Array): BatchInfo[] {
+  const blocks: BatchInfo[] = [];
+  putBytes(update);
+  let offset = 0;
+  while (offset < update.length) {
+    if (!engine.block_inspect(offset, update.length)) throw malformed();
+    const block = readHead(offset);
+    blocks.push(block);
+    offset += block.length;
+  }
+  return blocks;
+}
+
+function readHead(offset: number): BatchInfo {
+  const out = outboxView();
+  const head = new DataView(out.buffer, out.byteOffset, 24);
+  const kind = kinds[head.getUint32(0, true) as BlockKind];
+  const isOps = kind !== 'snapshot';
+  const seqFrom = head.getUint32(8, true);
+  return {
+    kind,
+    replica: isOps ? replicaFromWords(head.getUint32(20, true), head.getUint32(16, true)) : '',
+    seqFrom,
+    seqTo: isOps ? seqFrom + head.getUint32(12, true) - 1 : 0,
+    offset,
+    length: head.getUint32(4, true) - offset,
+  };
+}
+
+/** The void that takes a refused batch's place in its author's sequence. @throws HeadwaterError `invalid_update` */
+export function voidOf(batch: Uint8Array): Uint8Array {
+  putBytes(batch);
+  if (!engine.block_void(batch.length)) throw malformed();
+  return outboxCopy();
+}
+
+function malformed(): HeadwaterError {
+  return new HeadwaterError('invalid_update', 'these bytes are not a Headwater update; pass on exactly what export, snapshot or an update listener gave');
+}
+
+/** @throws HeadwaterError `invalid_update` */
+export function decodeVersion(bytes: Uint8Array): Map<ReplicaId, number> {
+  const vector = new Map<ReplicaId, number>();
+  if (bytes.length === 0) return vector;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; at < bytes.length && scale <= 2 ** 28; scale *= 128) {
+      const byte = bytes[at++];
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+    throw malformed();
+  };
+  for (let count = varint(); count > 0; count--) {
+    if (at + 9 > bytes.length) throw malformed();
+    const replica = replicaFromWords(view.getUint32(at + 4, true), view.getUint32(at, true));
+    at += 8;
+    vector.set(replica, varint());
+  }
+  if (at !== bytes.length) throw malformed();
+  return vector;
+}
+
+export function encodeVersion(vector: ReadonlyMap<ReplicaId, number>): Uint8Array {
+  const entries = [...vector].filter(([replica, seq]) => isReplicaId(replica) && seq > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+  const out: number[] = [];
+  writeVarint(out, entries.length);
+  for (const [replica, seq] of entries) {
+    const [high, low] = replicaToWords(replica);
+    for (const word of [low, high]) out.push(word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24);
+    writeVarint(out, seq);
+  }
+  return Uint8Array.from(out);
+}
+
+function writeVarint(out: number[], value: number): void {
+  for (; value >= 128; value = Math.floor(value / 128)) out.push((value % 128) | 128);
+  out.push(value);
+}
+
+export const frameHeaderBytes = 13;
+
+/** Writes `u8 type | u64 stamp | u32 payload length` at the start of `target`. */
+export function writeFrameHeader(target: Uint8Array, type: number, stamp: bigint, length: number): void {
+  engine.frame_write(type, Number(stamp >> 32n), Number(stamp & 0xffffffffn), length);
+  target.set(outboxView());
+}
+
+/** @returns null when there are fewer than 13 bytes */
+export function readFrameHeader(bytes: Uint8Array): { type: number; stamp: bigint; length: number } | null {
+  if (bytes.length < frameHeaderBytes) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, frameHeaderBytes);
+  return { type: view.getUint8(0), stamp: view.getBigUint64(1, true), length: view.getUint32(9, true) };
+}
+
+/** CRC-32C. */
+export function checksum(bytes: Uint8Array): number {
+  putBytes(bytes);
+  return engine.bytes_checksum(bytes.length) >>> 0;
+}

@@ -1,0 +1,355 @@
+// One document in the engine: synchronous, without storage or network. The store (sdk/store) gives it its public
+// face on a client; the server's rooms use it as it is.
+
+import { EventKind, Kind, Status } from '../../assembly/abi.js';
+import { HeadwaterError } from './errors.js';
+import { outboxCopy, outboxString, outboxUnits, outboxView, outboxWords, putBytes, putString, putUnits } from './memory.js';
+import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
+import { failure } from './status.js';
+import { toJSON } from './json.js';
+import { decodeValue, decodeValues, encodeValue, isForbiddenKey, type JsonValue } from './values.js';
+import { engine, type DocumentHandle } from './wasm.js';
+
+export { Kind } from '../../assembly/abi.js';
+
+/** The root map's container number. */
+export const rootContainer = 0;
+
+export interface ApplyResult {
+  /** Blocks that changed something, those that had waited included. */
+  applied: number;
+  duplicates: number;
+  /** Blocks kept until what they build on arrives. */
+  waiting: number;
+}
+
+/** What a peer's ops changed, in order. Text positions are those at that moment. */
+export type EngineEvent =
+  | { kind: 'insert'; container: number; index: number; text: string }
+  | { kind: 'delete'; container: number; index: number; count: number }
+  | { kind: 'key'; container: number; key: string }
+  | { kind: 'counter' | 'set'; container: number };
+
+/** An element of a text, by its name everywhere. */
+export interface ElementName { replica: ReplicaId; elem: number }
+
+export class EngineDocument {
+  /** Grows when a snapshot took the document's place: container numbers asked for before are void. */
+  generation = 0;
+  #handle: DocumentHandle;
+  #keys = new Map<string, number>();
+  #isFreed = false;
+  #replica: ReplicaId;
+
+  constructor(replica: ReplicaId) {
+    const [high, low] = replicaToWords(replica);
+    this.#replica = replica;
+    this.#handle = engine.document_create(high, low);
+  }
+
+  /** The id own ops are written under. */
+  get replica(): ReplicaId { return this.#replica; }
+
+  set replica(replica: ReplicaId) {
+    const [high, low] = replicaToWords(replica);
+    engine.document_author(this.#live(), high, low);
+    this.#replica = replica;
+  }
+
+  /**
+   * Applies everything in `bytes` that is new. Each block is checked whole before it changes anything; blocks before a
+   * bad one stand. Blocks that build on missing ops are kept, bounded, unless `wait` is false.
+   *
+   * @param options.stampMax  refuse ops stamped later than this, in ms since 1970
+   * @throws HeadwaterError `invalid_update`, `clock_drift`, `too_large`, `missing_dependency`, `out_of_memory`
+   */
+  apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
+    putBytes(bytes);
+    const status = this.#call((handle) => engine.document_receive(handle, bytes.length, options.wait ?? true, options.stampMax ?? 0));
+    engine.document_result();
+    const result = outboxWords();
+    if (result[3] !== 0) {
+      this.generation++;
+      this.#keys.clear();
+    }
+    if (status !== Status.Ok) throw failure(status, { replica: replicaFromWords(result[7], result[6]), seq: result[4] });
+    return { applied: result[0], duplicates: result[1], waiting: result[2] };
+  }
+
+  /** Own ops since the last take, as one update; null when there are none. A copy. */
+  take(): Uint8Array | null {
+    engine.document_take(this.#live());
+    const bytes = outboxCopy();
+    return bytes.length === 0 ? null : bytes;
+  }
+
+  /** The version vector, encoded. A copy. */
+  version(): Uint8Array {
+    engine.document_version(this.#live());
+    return outboxCopy();
+  }
+
+  /** Highest contiguous seq applied of a replica, 0 when there is none. */
+  seqOf(replica: ReplicaId): number {
+    const [high, low] = replicaToWords(replica);
+    return engine.document_seq(this.#live(), high, low) >>> 0;
+  }
+
+  /**
+   * Everything a peer at version `since` lacks. O(missing bytes).
+   *
+   * @throws HeadwaterError `invalid_update` when `since` is not a version vector
+   */
+  export(since: Uint8Array = new Uint8Array(0)): Uint8Array {
+    putBytes(since);
+    if (!engine.document_export(this.#live(), since.length)) throw failure(Status.InvalidUpdate);
+    return outboxCopy();
+  }
+
+  /** The whole state as one block. A copy. */
+  snapshot(): Uint8Array {
+    engine.document_snapshot(this.#live());
+    return outboxCopy();
+  }
+
+  /** 16 hex digits; equal exactly when the same ops have been applied. O(elements). */
+  digest(): string {
+    engine.document_digest(this.#live());
+    const out = outboxView();
+    const view = new DataView(out.buffer, out.byteOffset, 8);
+    return replicaFromWords(view.getUint32(4, true), view.getUint32(0, true));
+  }
+
+  /** Everything as plain JSON, keys sorted. */
+  toJSON(): JsonValue { return toJSON(this); }
+
+  /** Forgets batches already taken: they remain as state only, and `export` to an older peer gives a snapshot. */
+  trim(): void { engine.document_trim(this.#live()); }
+
+  /** Bytes of batches held for `export`. */
+  logBytes(): number { return engine.document_log_bytes(this.#live()) >>> 0; }
+
+  memoryBytes(): number { return engine.document_memory(this.#live()) >>> 0; }
+
+  /** Blocks kept until what they build on arrives. */
+  waiting(): number { return engine.document_waiting(this.#live()); }
+
+  free(): void {
+    if (this.#isFreed) return;
+    this.#isFreed = true;
+    engine.document_free(this.#handle);
+  }
+
+  get isFreed(): boolean { return this.#isFreed; }
+
+  /** With true, `events` tells after each apply what changed. */
+  observe(isObserved: boolean): void { engine.document_observe(this.#live(), isObserved); }
+
+  /** What the last apply changed; empty unless observed. */
+  events(): EngineEvent[] {
+    engine.document_events(this.#live());
+    const words = outboxWords();
+    const events: EngineEvent[] = [];
+    for (let at = 0; at < words.length; at += 5) events.push(this.#event(words.subarray(at, at + 5)));
+    return events;
+  }
+
+  #event([kind, container, a, b, c]: Uint32Array): EngineEvent {
+    switch (kind as EventKind) {
+      case EventKind.TextInsert:
+        engine.text_units(this.#handle, b, c);
+        return { kind: 'insert', container, index: a, text: outboxUnits() };
+      case EventKind.TextDelete: return { kind: 'delete', container, index: a, count: b };
+      case EventKind.MapKey: return { kind: 'key', container, key: this.#keyName(a) };
+      case EventKind.Counter: return { kind: 'counter', container };
+      default: return { kind: 'set', container };
+    }
+  }
+
+  // ---- containers ---------------------------------------------------------------------------------
+
+  /**
+   * The container of a kind at a path of keys; [] is the root map. Naming one writes no op.
+   *
+   * @returns its number, good while `generation` stands
+   */
+  container(path: readonly string[], kind: Kind): number {
+    let at = rootContainer;
+    path.forEach((key, depth) => {
+      const isLast = depth === path.length - 1;
+      at = engine.container_open(this.#live(), at, this.#key(key), isLast ? kind : Kind.Map);
+      if (at < 0) throw new HeadwaterError('too_large', 'containers nest deeper than 64 levels; use a shorter path');
+    });
+    return at;
+  }
+
+  /** Containers by number, named or not; see json.ts. */
+  containers(): { kind: Kind; parent: number; key: string; exists: boolean }[] {
+    const handle = this.#live();
+    return Array.from({ length: engine.container_count(handle) }, (_, number) => ({
+      kind: engine.container_kind(handle, number) as Kind,
+      parent: engine.container_parent(handle, number),
+      key: number === rootContainer ? '' : this.#keyName(engine.container_key(handle, number)),
+      exists: Boolean(engine.container_exists(handle, number)),
+    }));
+  }
+
+  /** Grows with every change of a container. */
+  changes(container: number): number { return engine.container_changes(this.#live(), container); }
+
+  #key(key: string): number {
+    const known = this.#keys.get(key);
+    if (known !== undefined) return known;
+    checkKey(key);
+    const number = engine.key_open(this.#live(), putString(key));
+    if (number < 0) throw badKey(key);
+    this.#keys.set(key, number);
+    return number;
+  }
+
+  #keyName(number: number): string {
+    engine.key_read(this.#handle, number);
+    return outboxString();
+  }
+
+  // ---- map ----------------------------------------------------------------------------------------
+
+  mapSet(container: number, key: string, value: unknown, nowMs: number): void {
+    const number = this.#key(key);
+    const bytes = encodeValue(value);
+    putBytes(bytes);
+    this.#check(engine.map_set(this.#live(), container, number, bytes.length, nowMs));
+  }
+
+  /** @returns false when there was nothing to delete */
+  mapDelete(container: number, key: string, nowMs: number): boolean {
+    return this.#did(engine.map_delete(this.#live(), container, this.#key(key), nowMs));
+  }
+
+  mapGet(container: number, key: string): JsonValue | undefined {
+    return engine.map_get(this.#live(), container, this.#key(key)) ? decodeValue(outboxView()) : undefined;
+  }
+
+  /** Grows with every change of one key. */
+  mapChanges(container: number, key: string): number {
+    return engine.map_changes(this.#live(), container, this.#key(key));
+  }
+
+  /** Keys that have a value, sorted. */
+  mapKeys(container: number): string[] {
+    engine.map_keys(this.#live(), container);
+    return Array.from(outboxWords(), (number) => this.#keyName(number)).sort();
+  }
+
+  // ---- counter ------------------------------------------------------------------------------------
+
+  counterAdd(container: number, step: number): void {
+    this.#check(engine.counter_add(this.#live(), container, step));
+  }
+
+  counterValue(container: number): number { return engine.counter_value(this.#live(), container); }
+
+  // ---- set ----------------------------------------------------------------------------------------
+
+  setAdd(container: number, value: unknown): void {
+    this.#check(engine.set_add(this.#live(), container, this.#put(value)));
+  }
+
+  /** @returns false when it was not a member */
+  setDelete(container: number, value: unknown): boolean {
+    return this.#did(engine.set_delete(this.#live(), container, this.#put(value)));
+  }
+
+  setClear(container: number): boolean { return this.#did(engine.set_clear(this.#live(), container)); }
+
+  setHas(container: number, value: unknown): boolean {
+    return Boolean(engine.set_has(this.#live(), container, this.#put(value)));
+  }
+
+  setSize(container: number): number { return engine.set_size(this.#live(), container); }
+
+  setValues(container: number): JsonValue[] {
+    engine.set_values(this.#live(), container);
+    return decodeValues(outboxView());
+  }
+
+  /** A member's canonical bytes into the inbox. */
+  #put(value: unknown): number {
+    const bytes = encodeValue(value, true);
+    putBytes(bytes);
+    return bytes.length;
+  }
+
+  // ---- text ---------------------------------------------------------------------------------------
+
+  textLength(container: number): number { return engine.text_length(this.#live(), container); }
+
+  textInsert(container: number, index: number, text: string): void {
+    const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
+    if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
+    putUnits(text);
+    this.#check(this.#call((handle) => engine.text_insert(handle, container, index, text.length)), index);
+  }
+
+  textDelete(container: number, index: number, count: number): void {
+    this.#check(engine.text_delete(this.#live(), container, index, count), index);
+  }
+
+  /** Units from … to; the caller has checked the range. */
+  textRead(container: number, from: number, to: number): string {
+    engine.text_read(this.#live(), container, from, to);
+    return outboxUnits();
+  }
+
+  /** The name of the element at `index`, null at the end of the text. */
+  textElement(container: number, index: number): ElementName | null {
+    if (!engine.text_element(this.#live(), container, index)) return null;
+    const out = outboxView();
+    const view = new DataView(out.buffer, out.byteOffset, 12);
+    return { replica: replicaFromWords(view.getUint32(4, true), view.getUint32(0, true)), elem: view.getUint32(8, true) };
+  }
+
+  /** Where an element stands, or would stand were it not deleted; -1 when it is not here. O(log n). */
+  textResolve(container: number, name: ElementName, isAfter: boolean): number {
+    const [high, low] = replicaToWords(name.replica);
+    return engine.text_resolve(this.#live(), container, high, low, name.elem, isAfter);
+  }
+
+  // ---- calls --------------------------------------------------------------------------------------
+
+  #live(): DocumentHandle {
+    if (this.#isFreed) throw new HeadwaterError('closed', 'this document is closed; open it again');
+    return this.#handle;
+  }
+
+  /** A trap means memory ran out half-way: the document cannot be trusted any more, and the others are untouched. */
+  #call(work: (handle: DocumentHandle) => Status): Status {
+    const handle = this.#live();
+    try {
+      return work(handle);
+    } catch (trap) {
+      if (!(trap instanceof WebAssembly.RuntimeError)) throw trap;
+      this.#isFreed = true;
+      throw new HeadwaterError('out_of_memory', 'the engine ran out of memory; close documents that are not needed and open this one again', { trap: String(trap) });
+    }
+  }
+
+  #check(status: Status, index?: number): void {
+    if (status !== Status.Ok) throw failure(status, index === undefined ? {} : { index });
+  }
+
+  /** For calls that answer Duplicate when there was nothing to do. */
+  #did(status: Status): boolean {
+    if (status === Status.Duplicate) return false;
+    this.#check(status);
+    return true;
+  }
+}
+
+function checkKey(key: unknown): void {
+  if (typeof key !== 'string' || key.length === 0 || isForbiddenKey(key)) throw badKey(key);
+}
+
+function badKey(key: unknown): HeadwaterError {
+  return new HeadwaterError('invalid_argument', 'a key is a string of 1 to 1,024 UTF-8 bytes other than "__proto__", "prototype" and "constructor"', { key });
+}

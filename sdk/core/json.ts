@@ -1,0 +1,69 @@
+// A document as plain JSON.
+//
+// A key of a map can hold a value and, at the same path, containers. What shows: its value if it has one; else the
+// first container, in the order of Kind, that is not empty; else, unless the key was deleted, one that exists.
+
+import { Kind } from '../../assembly/abi.js';
+import { rootContainer, type EngineDocument } from './document.js';
+import type { JsonValue } from './values.js';
+
+interface Node { number: number; kind: Kind; children: Map<string, Node[]> }
+
+export function toJSON(document: EngineDocument): JsonValue {
+  return mapToJSON(document, tree(document));
+}
+
+/** One container and what it holds, as `toJSON` shows it. */
+export function containerToJSON(document: EngineDocument, number: number): JsonValue {
+  return nodeToJSON(document, tree(document, number));
+}
+
+function tree(document: EngineDocument, from = rootContainer): Node {
+  const nodes: Node[] = [];
+  document.containers().forEach(({ kind, parent, key, exists }, number) => {
+    const node: Node = { number, kind, children: new Map() };
+    nodes.push(node);
+    if (!exists || number === rootContainer) return;
+    const siblings = nodes[parent].children.get(key) ?? [];
+    nodes[parent].children.set(key, [...siblings, node].sort((a, b) => a.kind - b.kind));
+  });
+  return nodes[from];
+}
+
+function mapToJSON(document: EngineDocument, node: Node): JsonValue {
+  const values = document.mapKeys(node.number);
+  const keys = [...new Set([...values, ...node.children.keys()])].sort();
+  const object: Record<string, JsonValue> = {};
+  for (const key of keys) {
+    const value = document.mapGet(node.number, key) ?? held(document, node, key);
+    if (value !== undefined) object[key] = value;
+  }
+  return object;
+}
+
+function held(document: EngineDocument, node: Node, key: string): JsonValue | undefined {
+  const children = node.children.get(key) ?? [];
+  const isDeleted = document.mapChanges(node.number, key) > 0;
+  const shown = children.find((child) => !isEmpty(document, child)) ?? (isDeleted ? undefined : children[0]);
+  return shown && nodeToJSON(document, shown);
+}
+
+function nodeToJSON(document: EngineDocument, node: Node): JsonValue {
+  switch (node.kind) {
+    case Kind.Map: return mapToJSON(document, node);
+    case Kind.Text: return document.textRead(node.number, 0, document.textLength(node.number));
+    case Kind.Counter: return document.counterValue(node.number);
+    case Kind.Set: return document.setValues(node.number);
+    default: return null;
+  }
+}
+
+function isEmpty(document: EngineDocument, node: Node): boolean {
+  switch (node.kind) {
+    case Kind.Map: return Object.keys(mapToJSON(document, node) as object).length === 0;
+    case Kind.Text: return document.textLength(node.number) === 0;
+    case Kind.Counter: return document.counterValue(node.number) === 0;
+    case Kind.Set: return document.setSize(node.number) === 0;
+    default: return true;
+  }
+}

@@ -1,0 +1,82 @@
+// The JavaScript end of the mailbox (assembly/memory/mailbox.ts).
+//
+// Growing memory detaches every view of it, so views are made anew whenever the buffer has changed, and none is kept
+// across a call that may allocate. Whatever leaves this layer is a copy.
+
+import { engine } from './wasm.js';
+
+let bytes = new Uint8Array(engine.memory.buffer);
+let units = new Uint16Array(engine.memory.buffer);
+let words = new Uint32Array(engine.memory.buffer);
+let inboxAt = 0;
+let inboxBytes = 0;
+
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder();
+const utf16 = new TextDecoder('utf-16le');
+
+function refresh(): void {
+  if (bytes.buffer === engine.memory.buffer) return;
+  bytes = new Uint8Array(engine.memory.buffer);
+  units = new Uint16Array(engine.memory.buffer);
+  words = new Uint32Array(engine.memory.buffer);
+}
+
+function reserve(needed: number): void {
+  if (needed > inboxBytes) {
+    inboxAt = engine.inbox_reserve(needed) >>> 0;
+    inboxBytes = needed;
+  }
+  refresh();
+}
+
+export function putBytes(source: Uint8Array): void {
+  reserve(source.length);
+  bytes.set(source, inboxAt);
+}
+
+/** UTF-8 of a string into the inbox; lone surrogates become U+FFFD. @returns its bytes */
+export function putString(text: string): number {
+  reserve(text.length * 3);
+  return encoder.encodeInto(text, bytes.subarray(inboxAt, inboxAt + text.length * 3)).written;
+}
+
+/** UTF-16 units of a string into the inbox. */
+export function putUnits(text: string): void {
+  reserve(text.length * 2 + 2);
+  const start = inboxAt >>> 1;
+  for (let i = 0; i < text.length; i++) units[start + i] = text.charCodeAt(i);
+}
+
+/** The outbox; a view, good until the next engine call. */
+export function outboxView(): Uint8Array {
+  refresh();
+  const at = engine.outbox_at() >>> 0;
+  return bytes.subarray(at, at + (engine.outbox_length() >>> 0));
+}
+
+export function outboxCopy(): Uint8Array {
+  return outboxView().slice();
+}
+
+export function outboxString(): string {
+  return utf8.decode(outboxView());
+}
+
+/** The outbox as UTF-16 text. Short runs skip the decoder, whose set-up costs more than they do. */
+export function outboxUnits(): string {
+  refresh();
+  const at = engine.outbox_at() >>> 1;
+  const count = engine.outbox_length() >>> 1;
+  if (count > 32) return utf16.decode(units.subarray(at, at + count));
+  let text = '';
+  for (let i = 0; i < count; i++) text += String.fromCharCode(units[at + i]);
+  return text;
+}
+
+/** The outbox as u32 numbers; a copy. */
+export function outboxWords(): Uint32Array {
+  refresh();
+  const at = engine.outbox_at() >>> 2;
+  return words.slice(at, at + (engine.outbox_length() >>> 2));
+}
