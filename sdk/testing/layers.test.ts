@@ -126,7 +126,7 @@ function readSources(folders: string[]): Sources {
 
 /** The compiled test runs somewhere below the root; the sources it reads are the ones in git. */
 function repositoryRoot(folder: string): string {
-  if (existsSync(join(folder, 'package.json')) && existsSync(join(folder, 'assembly'))) return folder;
+  if (existsSync(join(folder, 'package.json')) && existsSync(join(folder, 'sdk/testing/layers.test.ts'))) return folder;
   if (dirname(folder) === folder) throw new Error('no repository above this test');
   return repositoryRoot(dirname(folder));
 }
