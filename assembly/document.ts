@@ -273,13 +273,13 @@ export function touch(doc: Document, index: u32): void {
 
 // ---- text units -----------------------------------------------------------------------------------
 
-/** Makes the per-lv tables reach `count` versions. */
+/** Makes the per-lv tables reach `count` versions. Everything is kept: a batch being read has units past the last version. */
 export function versionsReserve(doc: Document, count: u32): void {
   if (count <= doc.versionRoom) return;
   let room = max<u32>(max<u32>(count, doc.versionRoom * 2), 28);
-  doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versions << 2, <usize>room << 2);
+  doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versionRoom << 2, <usize>room << 2);
   room = <u32>(blockCapacity(doc.leaves) >>> 2);
-  doc.units = arenaRegrow(doc.arena, doc.units, <usize>doc.versions << 1, <usize>room << 1);
+  doc.units = arenaRegrow(doc.arena, doc.units, <usize>doc.versionRoom << 1, <usize>room << 1);
   doc.versionRoom = room;
 }
 
