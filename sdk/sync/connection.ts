@@ -6,7 +6,7 @@
 
 import { HeadwaterError } from '../core/errors.js';
 import { isReplicaId, type ReplicaId } from '../core/replica.js';
-import { stampOf, stampToMs } from '../wire/codec.js';
+import { stampOf, stampToMs } from '../core/clock.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import { isDocumentId, limits } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';

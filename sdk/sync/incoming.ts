@@ -6,7 +6,7 @@
 // each time, so that a server that is wrong is not also flooded.
 
 import type { ReplicaId } from '../core/replica.js';
-import { decodeVersion } from '../wire/codec.js';
+import { decodeVersion } from '../core/codec.js';
 import { limits } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
 import { restart as restartQueue } from './batch-queue.js';

@@ -8,7 +8,7 @@
 // Many batches travel in few frames; what is on its way unanswered is bounded, over all documents, which
 // take turns frame by frame. A refused batch is reported and the rest goes on.
 
-import { voidOf } from '../wire/codec.js';
+import { voidOf } from '../core/codec.js';
 import { limits } from '../wire/limits.js';
 import { append, hasUnsent, remove, replaceNext, settle, take, type OwnBatch } from './batch-queue.js';
 import { isSubscribed, type DocumentState, type Rejection } from './session-state.js';

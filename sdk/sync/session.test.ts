@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { encodeVersion } from '../wire/codec.js';
+import { encodeVersion } from '../core/codec.js';
 import type { Message } from '../wire/message.js';
 import type { OwnBatch } from './batch-queue.js';
 import { inFlightBytesMax, pushBytesMax } from './outgoing.js';

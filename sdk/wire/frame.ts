@@ -8,7 +8,7 @@
 // decodeFrame is a message the protocol allows, whoever sent the bytes.
 
 import { HeadwaterError } from '../core/errors.js';
-import { frameHeaderBytes, readFrameHeader, writeFrameHeader } from './codec.js';
+import { frameHeaderBytes, readFrameHeader, writeFrameHeader } from '../core/codec.js';
 import { schema } from './generated/schema.js';
 import { isDocumentId, limits } from './limits.js';
 import type { Message, MessageType } from './message.js';

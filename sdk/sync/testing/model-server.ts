@@ -3,7 +3,7 @@
 // It speaks messages, not bytes. A batch here is a line of JSON naming its replica, seqs and what it
 // builds on, so that "the server had the dependencies" is something a test can check.
 
-import { encodeVersion } from '../../wire/codec.js';
+import { encodeVersion } from '../../core/codec.js';
 import type { Message } from '../../wire/message.js';
 import type { OwnBatch } from '../batch-queue.js';
 
