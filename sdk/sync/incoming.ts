@@ -60,6 +60,8 @@ export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): Com
   const id = message.document;
   const document = turn.document(id);
   if (!document) return null;
+  // What an earlier subscription still brought can have overtaken the snapshot.
+  if (isSubscribed(document) && message.lsn <= document.lsn) return null;
   if (document.phase !== 'catching-up') return isStale(turn, id, document) ? null : 'a snapshot outside catch-up';
   const snapshot = addPiece(document.snapshot, message);
   if (!snapshot) return 'a snapshot piece out of place';
@@ -68,7 +70,7 @@ export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): Com
     countBytes(turn, id, message.bytes.length);
   } else {
     turn.setDocument(id, { snapshot: null });
-    advance(turn, id, join(snapshot.pieces, snapshot.total), Math.max(snapshot.lsn, document.lsn), message.bytes.length);
+    advance(turn, id, join(snapshot.pieces, snapshot.total), snapshot.lsn, message.bytes.length);
   }
   return null;
 }
