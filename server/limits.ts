@@ -9,8 +9,12 @@ const mib = 1024 * kib;
 export const defaultLimits = {
   /** One frame, header included. The transport itself refuses more, before anything is decoded. */
   frameBytesMax: wire.frameBytesMax,
+  /** One block. It must fit a changes frame together with the document's id and the LSNs. */
+  blockBytesMax: wire.frameBytesMax - wire.frameOverheadBytes,
   documentsPerSocketMax: 256,
   presenceBytesMax: wire.presenceBytesMax,
+  /** Pushes in a row that miss a dependency before the document is refused to that socket. */
+  missingInARowMax: 3,
   /** Presence values one socket may keep alive in one document: one per tab behind a leader, generously. */
   presencePerSocketMax: 64,
   /** Pushed by one socket and neither acked nor refused yet. Past it the socket is closed and may return. */

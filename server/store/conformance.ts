@@ -76,6 +76,14 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await store.head('a')).toBe(0);
     });
 
+    it('logs nothing of a document after a refused entry in the same group, for it may build on it', async () => {
+      const answers = await store.append([
+        entry('a', ada, 2, 'hole'), entry('a', bob, 1, 'on the hole'), entry('b', bob, 1, 'elsewhere'),
+      ]);
+      expect(answers.map((answer) => answer.outcome)).toEqual(['gap', 'gap', 'appended']);
+      expect(await store.head('a')).toBe(0);
+    });
+
     it('takes a batch that repeats some seqs and adds more', async () => {
       await store.append([entry('a', ada, 1, 'one', 2)]);
       expect(await store.append([entry('a', ada, 1, 'one and more', 4)])).toEqual([{ outcome: 'appended', lsn: 2 }]);
@@ -97,6 +105,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await read('a', 0, 10)).toEqual({ first: 1, last: 2, bytes: '1234567890', corrupt: null });
       expect(await read('a', 0, 9)).toEqual({ first: 1, last: 1, bytes: '12345', corrupt: null });
       expect(await read('a', 0, 1)).toEqual({ first: 1, last: 1, bytes: '12345', corrupt: null });
+      expect(await store.readSince('a', 0, 100, 2)).toMatchObject({ first: 1, last: 2 });
       expect(await store.bytesSince('a', 0)).toBe(11);
       expect(await store.bytesSince('a', 2)).toBe(1);
       expect(await store.bytesSince('a', 3)).toBe(0);

@@ -43,17 +43,25 @@ export class SqliteLog {
   }
 
   append(entries: readonly Append[]): Appended[] {
-    return this.transaction(() => entries.map((entry) => this.appendOne(entry)));
+    return this.transaction(() => {
+      const stopped = new Set<string>();
+      return entries.map((entry) => {
+        if (stopped.has(entry.document)) return { outcome: 'gap', lsn: 0 };
+        const answer = this.appendOne(entry);
+        if (answer.outcome === 'conflict' || answer.outcome === 'gap') stopped.add(entry.document);
+        return answer;
+      });
+    });
   }
 
   head(document: string): number {
     return Number(this.statements.head.get(document)?.head ?? 0);
   }
 
-  readSince(document: string, lsn: number, bytesMax: number): LogSlice {
+  readSince(document: string, lsn: number, bytesMax: number, through = Number.MAX_SAFE_INTEGER): LogSlice {
     const number = this.numberOf(document);
     if (number === null) return { first: lsn + 1, last: lsn, bytes: new Uint8Array(0), corrupt: null };
-    const last = this.cut(number, lsn, bytesMax);
+    const last = Math.min(this.cut(number, lsn, bytesMax), through);
     return this.joinVerified(document, lsn, this.statements.entries.all(number, lsn, last));
   }
 

@@ -46,8 +46,8 @@ class SqliteStore implements Store {
     return this.calls.call('head', [document]);
   }
 
-  readSince(document: string, lsn: number, bytesMax: number): Promise<LogSlice> {
-    return this.calls.call('readSince', [document, lsn, bytesMax]);
+  readSince(document: string, lsn: number, bytesMax: number, through?: number): Promise<LogSlice> {
+    return this.calls.call('readSince', [document, lsn, bytesMax, through]);
   }
 
   bytesSince(document: string, lsn: number): Promise<number> {

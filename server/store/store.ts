@@ -23,7 +23,8 @@ export interface Append {
  * What became of one entry. `lsn` is 0 unless appended.
  * - `duplicate`: everything up to `seqTo` of this replica is in the log already, with these bytes
  * - `conflict`: the same seqs are in the log with other bytes
- * - `gap`: seqs before `seqFrom` are missing
+ * - `gap`: seqs before `seqFrom` are missing, or an entry of the same document was refused earlier in the group:
+ *   what follows it may build on it
  */
 export interface Appended {
   outcome: 'appended' | 'duplicate' | 'conflict' | 'gap';
@@ -78,8 +79,8 @@ export interface Store {
   append(entries: readonly Append[]): Promise<Appended[]>;
   /** The last LSN of a document, 0 when it is unknown. */
   head(document: string): Promise<Lsn>;
-  /** Entries after `lsn`, at most `bytesMax` together but at least one. Bytes are the caller's. */
-  readSince(document: string, lsn: Lsn, bytesMax: number): Promise<LogSlice>;
+  /** Entries after `lsn` up to `through`, at most `bytesMax` together but at least one. Bytes are the caller's. */
+  readSince(document: string, lsn: Lsn, bytesMax: number, through?: Lsn): Promise<LogSlice>;
   /** Payload of everything after `lsn`, for progress. */
   bytesSince(document: string, lsn: Lsn): Promise<number>;
   /** The log row of exactly these seqs, or null. */

@@ -1,0 +1,92 @@
+// What a server can be told, by option, flag or environment, and what holds when it is told nothing.
+// Every flag `--some-name` has its mirror HEADWATER_SOME_NAME; a flag wins.
+
+import { z } from 'zod';
+import { HeadwaterError } from '../sdk/core/errors.js';
+import { defaultLimits, type Limits } from './limits.js';
+import { logLevels } from './log.js';
+import { isLoopbackName } from './origin.js';
+
+const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
+const limit = z.number().int().nonnegative();
+
+const schema = z.strictObject({
+  /** `sqlite:<file>`; the folder is made. `sqlite::memory:` forgets everything when it stops. */
+  database: z.string().default('sqlite:./data/headwater.db'),
+  port: z.coerce.number().int().min(0).max(65_535).default(8787),
+  host: z.string().min(1).default('127.0.0.1'),
+  /** Which WebSocket library; by default the first of uws and ws that loads. */
+  transport: z.enum(['uws', 'ws']).optional(),
+  logLevel: z.enum(logLevels).default('info'),
+  /** Whether the console's page is served at `/`. */
+  console: z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).default(true),
+  limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit.optional()]))).default({}),
+});
+
+export type ServerConfig = Omit<z.output<typeof schema>, 'limits'> & { limits: Limits };
+
+/** Everything optional; see the schema in config.ts. */
+export interface ServerConfigInput {
+  database?: string;
+  port?: number | string;
+  host?: string;
+  transport?: 'uws' | 'ws';
+  logLevel?: (typeof logLevels)[number];
+  console?: boolean | string;
+  limits?: Partial<Limits>;
+}
+
+/** @throws HeadwaterError `invalid_argument` that names the option */
+export function parseConfig(input: ServerConfigInput): ServerConfig {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) throw invalid(parsed.error.issues[0]);
+  const config = { ...parsed.data, limits: { ...defaultLimits, ...parsed.data.limits } as Limits };
+  sqlitePath(config.database);
+  return config;
+}
+
+/** @throws HeadwaterError `invalid_argument` */
+export function sqlitePath(database: string): string {
+  if (database.startsWith('sqlite:') && database.length > 'sqlite:'.length) {
+    return database.slice('sqlite:'.length).replace(/^\/\/(?=\/|\.)/, '');
+  }
+  throw new HeadwaterError('invalid_argument', `database must look like sqlite:./data.db, not ${scheme(database)}`);
+}
+
+/**
+ * Without accounts anybody who reaches the server may read and write everything, so nobody but this machine does.
+ *
+ * @throws HeadwaterError `not_authorized`
+ */
+export function assertLoopback(host: string): void {
+  if (isLoopbackName(host)) return;
+  throw new HeadwaterError(
+    'not_authorized',
+    `not listening on ${host}: no authentication is configured, so the server stays on loopback; use --host 127.0.0.1`,
+    { host },
+  );
+}
+
+/** The environment's part: HEADWATER_LOG_LEVEL is logLevel. Unset and empty are the same. */
+export function configFromEnvironment(environment: NodeJS.ProcessEnv): ServerConfigInput {
+  const input: Record<string, string> = {};
+  for (const name of ['database', 'port', 'host', 'transport', 'logLevel', 'console']) {
+    const value = environment[environmentName(name)];
+    if (value) input[name] = value;
+  }
+  return input as ServerConfigInput;
+}
+
+export function environmentName(option: string): string {
+  return `HEADWATER_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function invalid(issue: z.core.$ZodIssue): HeadwaterError {
+  const option = issue.path.join('.') || ('keys' in issue ? String(issue.keys) : 'options');
+  return new HeadwaterError('invalid_argument', `${option}: ${issue.message}`, { option });
+}
+
+/** A URL may hold a password; only its scheme is repeated. */
+function scheme(database: string): string {
+  return `${database.split(':', 1)[0].slice(0, 20)}:…`;
+}

@@ -1,0 +1,44 @@
+// What the server needs of the engine, as an interface, and the real one. Rooms take it as an argument, so their
+// tests can fail and delay it at will; this file is where sdk/core comes in.
+
+import { EngineDocument } from '../sdk/core/document.js';
+import { decodeVersion, encodeVersion, readBlocks, voidOf } from '../sdk/core/codec.js';
+import { newReplicaId, type ReplicaId } from '../sdk/core/replica.js';
+
+/** One document in memory. Everything is synchronous. See sdk/core/document.ts for what throws when. */
+export interface DocumentState {
+  apply(bytes: Uint8Array, options?: { wait?: boolean; stampMax?: number }): unknown;
+  seqOf(replica: ReplicaId): number;
+  version(): Uint8Array;
+  snapshot(): Uint8Array;
+  digest(): string;
+  toJSON(): unknown;
+  free(): void;
+}
+
+export interface Block {
+  kind: 'batch' | 'void' | 'snapshot';
+  replica: ReplicaId;
+  seqFrom: number;
+  seqTo: number;
+  offset: number;
+  length: number;
+}
+
+export interface Engine {
+  create(): DocumentState;
+  /** @throws HeadwaterError `invalid_update` */
+  readBlocks(update: Uint8Array): Block[];
+  voidOf(batch: Uint8Array): Uint8Array;
+  encodeVersion(vector: ReadonlyMap<ReplicaId, number>): Uint8Array;
+  decodeVersion(bytes: Uint8Array): Map<ReplicaId, number>;
+}
+
+export const engine: Engine = {
+  // The server writes no ops of its own; the id only fills the place.
+  create: () => new EngineDocument(newReplicaId()),
+  readBlocks,
+  voidOf,
+  encodeVersion,
+  decodeVersion,
+};

@@ -1,0 +1,40 @@
+// Who may talk to a server without accounts: programs and pages of this machine.
+//
+// Any web page may open a WebSocket to localhost; only the Origin header tells it from our own console. And a
+// foreign name may be made to resolve to 127.0.0.1 (DNS rebinding), which shows in the Host header.
+
+import type { RequestHead } from './transport/transport.js';
+
+/** Why the request is refused, or null when it is welcome. */
+export function refusalOf({ host, origin }: Pick<RequestHead, 'host' | 'origin'>): string | null {
+  if (!isLoopbackName(hostnameOf(`http://${host}`))) {
+    return 'this server has no accounts and answers to localhost only';
+  }
+  // No Origin: not a browser's page, hence nobody's pawn.
+  if (origin === '' || isLoopbackName(hostnameOf(origin))) return null;
+  return 'pages of other sites may not use this server';
+}
+
+export function isLoopbackName(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || name === '::1' || isLoopbackV4(name);
+}
+
+/** The peer's address as a socket gives it, in any of its spellings. */
+export function isLoopbackAddress(address: string): boolean {
+  const plain = address.replace(/^::ffff:/i, '');
+  return isLoopbackV4(plain) || plain === '::1' || /^(0{1,4}:){7}0{0,3}1$/.test(plain)
+    || /^(0{4}:){5}ffff:7f[0-9a-f]{2}:[0-9a-f]{4}$/i.test(plain) || plain === 'in-process';
+}
+
+function isLoopbackV4(name: string): boolean {
+  return /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.test(name);
+}
+
+/** '' for what is not a URL, such as the Origin `null` of a sandboxed page. */
+function hostnameOf(url: string): string {
+  try {
+    return new URL(url).hostname;
+  } catch {
+    return '';
+  }
+}

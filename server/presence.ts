@@ -1,0 +1,41 @@
+// Who is in a room right now: the last ephemeral value of each replica. Never stored.
+//
+// A replica's value belongs to the connection that brought it, so nobody can move another's cursor. The one
+// exception is a reconnect: the replica a connection said hello with is taken over from its dead predecessor.
+
+import type { ReplicaId } from '../sdk/core/replica.js';
+
+export type PresenceVerdict = 'taken-in' | 'not-yours' | 'too-many' | 'unchanged';
+
+export class Presence<Owner extends object> {
+  private readonly values = new Map<ReplicaId, { owner: Owner; state: Uint8Array }>();
+
+  constructor(private readonly perOwnerMax: number) {}
+
+  /** @param isOwn  whether `owner` said hello as `replica` */
+  set(owner: Owner, replica: ReplicaId, state: Uint8Array, isOwn: boolean): PresenceVerdict {
+    const held = this.values.get(replica);
+    if (held !== undefined && held.owner !== owner && !isOwn) return 'not-yours';
+    if (state.length === 0) return this.values.delete(replica) ? 'taken-in' : 'unchanged';
+    if (held?.owner !== owner && this.countOf(owner) >= this.perOwnerMax) return 'too-many';
+    this.values.set(replica, { owner, state });
+    return 'taken-in';
+  }
+
+  entries(): [ReplicaId, Uint8Array][] {
+    return [...this.values].map(([replica, { state }]) => [replica, state]);
+  }
+
+  /** @returns the replicas that are gone with their connection */
+  removeAll(owner: Owner): ReplicaId[] {
+    const gone = [...this.values].filter(([, value]) => value.owner === owner).map(([replica]) => replica);
+    for (const replica of gone) this.values.delete(replica);
+    return gone;
+  }
+
+  private countOf(owner: Owner): number {
+    let count = 0;
+    for (const value of this.values.values()) if (value.owner === owner) count += 1;
+    return count;
+  }
+}

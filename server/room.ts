@@ -1,0 +1,539 @@
+// A room: one document in memory and everybody who listens to it.
+//
+// The order of things is the promise of the server: apply in the engine, commit to the log, publish, ack. Nobody
+// sees an op that is not on disk, and nobody is told "acked" about one. What the engine holds beyond the log is
+// only what is being committed right now; if that fails the memory is thrown away and read again from the log.
+
+import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
+import type { ReplicaId } from '../sdk/core/replica.js';
+import type { Lsn, Message } from '../sdk/wire/message.js';
+import type { Bus, Growth } from './bus/bus.js';
+import type { Block, DocumentState, Engine } from './engine.js';
+import type { CommitSink, GroupCommit } from './group-commit.js';
+import type { Limits } from './limits.js';
+import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
+import { concat, LogTail } from './log-tail.js';
+import type { Log } from './log.js';
+import { Presence, type PresenceVerdict } from './presence.js';
+import { Acks, Push, type Author, type Rejection } from './push.js';
+import { SnapshotPlan } from './snapshots.js';
+import { checksum } from './store/checksum.js';
+import type { Append, Appended, LoggedRange, Store } from './store/store.js';
+
+/** What a room stands on. `broadcast` sends one frame to all who have joined, but for `except`. */
+export interface RoomContext {
+  store: Store;
+  engine: Engine;
+  commits: GroupCommit;
+  bus: Bus;
+  node: string;
+  limits: Limits;
+  log: Log;
+  now(): number;
+  broadcast(message: Message & { document: string }, except?: object): void;
+}
+
+interface Pending {
+  append: Append;
+  pushes: Push[];
+  /** Set when the entry is a void: what to tell the author once it is logged. */
+  rejection: Rejection | null;
+  lsn: Lsn;
+  generation: number;
+}
+
+/** Entries that have become part of the log; `own` when this room put them there. */
+interface LogRun {
+  first: Lsn;
+  blocks: readonly Uint8Array[];
+  own: readonly Pending[] | null;
+}
+
+/** What an engine says about a batch, as opposed to about itself. The batch is refused for ever. */
+const verdicts: readonly ErrorCode[] = [
+  'invalid_update', 'invalid_argument', 'index_out_of_range', 'clock_drift', 'depends_on_rejected', 'too_large', 'replica_conflict',
+];
+
+export class Room implements CommitSink<Pending> {
+  /** The last entry published here. The log may be a moment ahead of it. */
+  head: Lsn;
+  lastUsedMs: number;
+  /** The log holds a damaged entry here; who stands before it must start from the snapshot. */
+  unreadableUpTo: Lsn = 0;
+  snapshotLsn: Lsn;
+  private readonly listeners = new Set<object>();
+  private readonly presence: Presence<object>;
+  private state: DocumentState;
+  private committedSeqs: Map<ReplicaId, number>;
+  private tail: LogTail;
+  private snapshots: SnapshotPlan<Pending>;
+  private inbox: Push[] = [];
+  private taking: Push | null = null;
+  private inFlight: Pending[] = [];
+  private runs: LogRun[] = [];
+  private isGrowing = false;
+  /** Counts reloads: what was begun before one must not go on after it. */
+  private generation = 0;
+  private reloading: Promise<void> | null = null;
+  private failuresInARow = 0;
+  private isAbandoned = false;
+  private readonly conflicted = new WeakMap<Author, Set<ReplicaId>>();
+  private readonly leaveBus: () => void;
+
+  /** @throws HeadwaterError when the document cannot be loaded whole */
+  static async open(document: string, context: RoomContext): Promise<Room> {
+    const loaded = await loadDocument(context.store, context.engine, document);
+    return new Room(document, context, loaded);
+  }
+
+  private constructor(readonly document: string, private readonly context: RoomContext, loaded: LoadedDocument) {
+    this.head = loaded.lsn;
+    this.state = loaded.state;
+    this.snapshotLsn = loaded.snapshotLsn;
+    this.committedSeqs = context.engine.decodeVersion(loaded.state.version());
+    this.tail = new LogTail(loaded.lsn, context.limits.tailBytesMax);
+    this.snapshots = new SnapshotPlan(context.limits, loaded.snapshotBytes);
+    this.snapshots.noteGrowth(loaded.lsn - loaded.snapshotLsn, 0);
+    this.presence = new Presence(context.limits.presencePerSocketMax);
+    this.lastUsedMs = context.now();
+    this.leaveBus = context.bus.subscribe(document, (growth) => this.hear(growth));
+  }
+
+  // ── listening ─────────────────────────────────────────────────────────────────────────────────
+
+  enter(listener: object): void {
+    this.listeners.add(listener);
+  }
+
+  /** Everybody else hears that the listener's replicas are gone. */
+  leave(listener: object): void {
+    this.listeners.delete(listener);
+    this.lastUsedMs = this.context.now();
+    for (const replica of this.presence.removeAll(listener)) this.tellPresence(replica, new Uint8Array(0), listener);
+  }
+
+  /** Committed version vector: own ops at or below it are acked. A copy. */
+  version(): Uint8Array {
+    return this.context.engine.encodeVersion(this.committedSeqs);
+  }
+
+  /** Entries after `lsn` from memory; null when they must be read from the store. */
+  tailSince(lsn: Lsn): Uint8Array[] | null {
+    return this.tail.since(lsn);
+  }
+
+  setPresence(owner: object, replica: ReplicaId, state: Uint8Array, isOwn: boolean): PresenceVerdict {
+    const verdict = this.presence.set(owner, replica, state, isOwn);
+    if (verdict === 'taken-in') this.tellPresence(replica, state, owner);
+    return verdict;
+  }
+
+  presenceEntries(): [ReplicaId, Uint8Array][] {
+    return this.presence.entries();
+  }
+
+  /** The document as plain data, with everything applied; for people and tests, not for sync. */
+  async describe(): Promise<{ id: string; lsn: Lsn; data: unknown; digest: string }> {
+    while (this.reloading !== null) await this.reloading;
+    return { id: this.document, lsn: this.head, data: this.state.toJSON(), digest: this.state.digest() };
+  }
+
+  // ── pushing ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Resolves when every block of `bytes` has been answered. Keeps `bytes`. Never rejects. */
+  push(author: Author, bytes: Uint8Array): Promise<void> {
+    const push = new Push(author, bytes);
+    this.inbox.push(push);
+    this.lastUsedMs = this.context.now();
+    void this.takeAll();
+    return push.settled;
+  }
+
+  /** One push after another. It runs through without waiting, unless a repeated batch must be looked up. */
+  private async takeAll(): Promise<void> {
+    if (this.taking !== null || this.reloading !== null) return;
+    while (this.inbox.length > 0 && this.reloading === null) {
+      const push = (this.taking = this.inbox.shift()!);
+      try {
+        for (const wait of this.take(push)) await wait;
+      } catch (cause) {
+        push.fail(this.document, 'unavailable', (cause as Error).message);
+      }
+      push.release();
+      this.taking = null;
+    }
+  }
+
+  private *take(push: Push): Generator<Promise<void>> {
+    for (const block of this.readPush(push)) {
+      if (push.hasFailed) return;
+      const bytes = push.bytes.subarray(block.offset, block.offset + block.length);
+      const known = this.state.seqOf(block.replica);
+      if (this.conflicted.get(push.author)?.has(block.replica)) this.rejectConflict(push, block);
+      else if (block.seqTo <= known) yield* this.repeat(push, block, bytes);
+      else if (block.seqFrom <= known) yield this.extend(push, block, bytes);
+      else this.applyNew(push, block, bytes);
+    }
+  }
+
+  private readPush(push: Push): Block[] {
+    try {
+      const blocks = this.context.engine.readBlocks(push.bytes);
+      if (blocks.every((block) => block.kind !== 'snapshot')) return blocks;
+      push.fail(this.document, 'protocol_error', 'a snapshot cannot be pushed, only batches');
+    } catch {
+      push.fail(this.document, 'protocol_error', 'the pushed bytes are not batches');
+    }
+    return [];
+  }
+
+  private applyNew(push: Push, block: Block, bytes: Uint8Array): void {
+    const error = this.tryApply(bytes);
+    if (error === null) this.enqueue(push, block, bytes, null);
+    else if (error.code === 'missing_dependency') push.fail(this.document, 'missing_dependency', error.message);
+    else if (verdicts.includes(error.code)) this.refuse(push, block, bytes, error);
+    // Not about the batch but about us: memory, or a fault. What the engine holds is not to be trusted.
+    else this.reset(error);
+  }
+
+  /** Refused for ever. The void takes the batch's place, so that its author's seqs stay dense for everybody. */
+  private refuse(push: Push, block: Block, bytes: Uint8Array, { code, message }: HeadwaterError): void {
+    let stand: Uint8Array;
+    try {
+      stand = this.context.engine.voidOf(bytes);
+    } catch {
+      return push.fail(this.document, 'protocol_error', 'a batch without a readable head');
+    }
+    const error = this.tryApply(stand);
+    if (error?.code === 'missing_dependency') return push.fail(this.document, 'missing_dependency', error.message);
+    if (error !== null) return push.fail(this.document, 'protocol_error', error.message);
+    const { replica, seqFrom, seqTo } = block;
+    this.enqueue(push, block, stand, { replica, seqFrom, seqTo, code, message });
+  }
+
+  private tryApply(bytes: Uint8Array): HeadwaterError | null {
+    const { blockBytesMax, stampAheadMsMax } = this.context.limits;
+    if (bytes.length > blockBytesMax) {
+      return new HeadwaterError('too_large', `a batch has at most ${blockBytesMax} bytes`, { bytes: bytes.length });
+    }
+    try {
+      this.state.apply(bytes, { wait: false, stampMax: this.context.now() + stampAheadMsMax });
+      return null;
+    } catch (cause) {
+      return cause instanceof HeadwaterError ? cause : new HeadwaterError('internal', String(cause));
+    }
+  }
+
+  private enqueue(push: Push, block: Block, bytes: Uint8Array, rejection: Rejection | null): void {
+    const voidCode = rejection?.code ?? (block.kind === 'void' ? 'invalid_update' : undefined);
+    const { replica, seqFrom, seqTo } = block;
+    const append: Append = { document: this.document, replica, seqFrom, seqTo, bytes, ...(voidCode && { voidCode }) };
+    const pending: Pending = { append, pushes: [push], rejection, lsn: 0, generation: this.generation };
+    push.hold();
+    this.inFlight.push(pending);
+    this.context.commits.add(this, pending);
+  }
+
+  // ── pushes seen before ────────────────────────────────────────────────────────────────────────
+
+  /** A retry is normal, and is answered as the first time; but never before that first commit is in. */
+  private *repeat(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
+    const pending = this.inFlight.find(({ append }) => append.replica === block.replica && append.seqTo >= block.seqTo);
+    if (pending === undefined) {
+      yield this.context.store
+        .findRange(this.document, block.replica, block.seqFrom, block.seqTo)
+        .then((logged) => this.answerRepeat(push, block, bytes, logged));
+    } else if (isOther(pending, block, bytes)) {
+      this.rejectConflict(push, block);
+    } else {
+      push.hold();
+      pending.pushes.push(push);
+    }
+  }
+
+  private answerRepeat(push: Push, block: Block, bytes: Uint8Array, logged: LoggedRange | null): void {
+    const { replica, seqFrom, seqTo } = block;
+    if (logged?.voidCode) {
+      push.author.rejected(this.document, {
+        replica, seqFrom, seqTo, code: logged.voidCode, message: 'refused when it was first pushed',
+      });
+    } else if (logged !== null && logged.checksum !== checksum(bytes)) {
+      this.rejectConflict(push, block);
+    } else {
+      push.author.acked(this.document, [{ replica, seq: seqTo }]);
+    }
+  }
+
+  /** A batch that repeats some seqs and adds more. If any of the repeated ones was refused, so is this. */
+  private async extend(push: Push, block: Block, bytes: Uint8Array): Promise<void> {
+    const { generation } = this;
+    const { replica, seqFrom, seqTo } = block;
+    const isVoid = this.inFlight.some(
+      ({ append, rejection }) => rejection !== null && append.replica === replica && append.seqTo >= seqFrom,
+    ) || (await this.context.store.hasVoid(this.document, replica, seqFrom, seqTo));
+    if (generation !== this.generation) return push.fail(this.document, 'unavailable', 'the document is being read again');
+    if (!isVoid) return this.applyNew(push, block, bytes);
+    this.refuse(push, block, bytes, new HeadwaterError('depends_on_rejected', 'it repeats ops that were refused'));
+  }
+
+  /** Two writers under one id. Nothing is logged: these seqs are taken, and what follows builds on the wrong ones. */
+  private rejectConflict(push: Push, { replica, seqFrom, seqTo }: Block): void {
+    const replicas = this.conflicted.get(push.author) ?? new Set();
+    this.conflicted.set(push.author, replicas.add(replica));
+    push.author.rejected(this.document, {
+      replica, seqFrom, seqTo, code: 'replica_conflict', message: 'another writer used this replica id: take a new one and write it again',
+    });
+  }
+
+  // ── committed ─────────────────────────────────────────────────────────────────────────────────
+
+  committed(entries: Pending[], answers: Appended[]): void {
+    const logged = entries.filter((entry, i) => {
+      entry.lsn = answers[i].lsn;
+      return answers[i].outcome === 'appended';
+    });
+    if (logged.length > 0) this.growOwn(logged);
+    const repeated = entries.filter((_, i) => answers[i].outcome === 'duplicate');
+    if (repeated.length > 0) this.answer(repeated);
+    if (answers.some(({ outcome }) => outcome === 'conflict' || outcome === 'gap')) {
+      this.reset(new HeadwaterError('unavailable', 'the log has other entries of this replica'));
+    }
+  }
+
+  commitFailed(error: HeadwaterError): void {
+    this.reset(error);
+  }
+
+  private growOwn(logged: Pending[]): void {
+    const first = logged[0].lsn;
+    const isCurrent = logged.every(({ generation }) => generation === this.generation);
+    // After a reload the memory may or may not hold these; the log surely does.
+    if (!isCurrent) return this.grow({ first: first + logged.length, blocks: [], own: null });
+    this.failuresInARow = 0;
+    this.grow({ first, blocks: logged.map(({ append }) => append.bytes), own: logged });
+  }
+
+  /** A hint from another node, or from another server in this process. */
+  private hear(growth: Growth): void {
+    if (growth.node !== this.context.node) this.grow({ first: growth.first, blocks: growth.blocks, own: null });
+  }
+
+  private grow(run: LogRun): void {
+    this.runs.push(run);
+    if (!this.isGrowing && this.reloading === null) void this.growAll();
+  }
+
+  /** Publishes runs in LSN order. A hole before one means others wrote too; it is read from the log first. */
+  private async growAll(): Promise<void> {
+    const { generation } = this;
+    this.isGrowing = true;
+    while (this.runs.length > 0) {
+      const run = this.runs[0];
+      if (run.first <= this.head + 1) {
+        this.runs.shift();
+        this.publishRun(run);
+      } else {
+        try {
+          await this.readUpTo(run.first - 1);
+        } catch (cause) {
+          if (generation === this.generation) this.reset(cause as HeadwaterError);
+        }
+      }
+      if (generation !== this.generation) return;
+    }
+    this.isGrowing = false;
+  }
+
+  private publishRun({ first, blocks, own }: LogRun): void {
+    const fresh = blocks.slice(this.head + 1 - first);
+    if (own === null && fresh.length > 0 && !this.applyForeign(concat(fresh))) return;
+    this.advance(fresh);
+    if (own !== null) {
+      this.context.bus.publish({ document: this.document, node: this.context.node, first, last: first + blocks.length - 1, blocks });
+      this.answer(own);
+    }
+    this.snapshotIfDue();
+  }
+
+  /** Reads (head, through] from the log, as others wrote it, and publishes it here. */
+  private async readUpTo(through: Lsn): Promise<void> {
+    const { generation } = this;
+    while (this.head < through) {
+      const slice = await this.context.store.readSince(this.document, this.head, this.context.limits.chunkBytesMax, through);
+      if (generation !== this.generation) return;
+      if (slice.last < slice.first) throw corruptAt(this.document, slice.first);
+      if (!this.applyForeign(slice.bytes)) return;
+      const blocks = this.context.engine.readBlocks(slice.bytes);
+      this.advance(blocks.map(({ offset, length }) => slice.bytes.subarray(offset, offset + length)));
+    }
+  }
+
+  private applyForeign(bytes: Uint8Array): boolean {
+    try {
+      this.state.apply(bytes, { wait: false });
+      for (const { replica, seqTo } of this.context.engine.readBlocks(bytes)) this.noteCommitted(replica, seqTo);
+      this.snapshots.discard();
+      return true;
+    } catch (cause) {
+      this.reset(cause as HeadwaterError);
+      return false;
+    }
+  }
+
+  /** One frame per flush for everybody; more only when a frame would grow past its limit. */
+  private advance(blocks: readonly Uint8Array[]): void {
+    for (const frame of pieces(blocks, this.context.limits.blockBytesMax)) {
+      const first = this.head + 1;
+      this.head += frame.length;
+      for (const block of frame) this.tail.append(block);
+      const batches = frame.length === 1 ? frame[0] : concat(frame);
+      this.snapshots.noteGrowth(frame.length, batches.length);
+      this.context.broadcast({ type: 'changes', document: this.document, first, last: this.head, batches });
+    }
+  }
+
+  private answer(entries: readonly Pending[]): void {
+    const done = new Set(entries);
+    this.inFlight = this.inFlight.filter((pending) => !done.has(pending));
+    const acks = new Acks();
+    for (const { append, pushes, rejection } of entries) {
+      this.noteCommitted(append.replica, append.seqTo);
+      for (const push of pushes) {
+        if (rejection === null) acks.add(push.author, append.replica, append.seqTo);
+        else push.author.rejected(this.document, rejection);
+      }
+    }
+    acks.send(this.document);
+    for (const { pushes } of entries) for (const push of pushes) push.release();
+    this.writeReleased(entries);
+  }
+
+  private noteCommitted(replica: ReplicaId, seq: number): void {
+    if (seq > (this.committedSeqs.get(replica) ?? 0)) this.committedSeqs.set(replica, seq);
+  }
+
+  // ── failing and starting again ────────────────────────────────────────────────────────────────
+
+  /** Throws the memory away. Authors are told to come again; what they pushed may or may not be in the log. */
+  private reset(error: HeadwaterError): void {
+    const { code } = error;
+    this.context.log.warn({ document: this.document, code, reason: error.message }, 'reading a document again from its log');
+    this.generation += 1;
+    this.context.commits.drop(this);
+    const pushes = [...this.inFlight.flatMap((pending) => pending.pushes), ...this.inbox];
+    if (this.taking !== null) this.taking.fail(this.document, 'unavailable', 'the write was not stored; try again');
+    this.inFlight = [];
+    this.inbox = [];
+    this.runs = [];
+    this.isGrowing = false;
+    this.snapshots.discard();
+    for (const push of pushes) {
+      push.fail(this.document, 'unavailable', 'the write was not stored; try again');
+      push.release();
+    }
+    this.failuresInARow += 1;
+    // A reset during a reload: the loop below is already trying.
+    this.reloading ??= this.reload();
+  }
+
+  private async reload(): Promise<void> {
+    const stale = this.state;
+    while (!this.isAbandoned) {
+      await pause(Math.min(this.context.limits.reloadDelayMsMax, 25 * 2 ** this.failuresInARow));
+      try {
+        const loaded = await loadDocument(this.context.store, this.context.engine, this.document);
+        stale.free();
+        return this.restart(loaded);
+      } catch (cause) {
+        this.failuresInARow += 1;
+        this.context.log.error({ document: this.document, reason: (cause as Error).message }, 'a document cannot be read');
+      }
+    }
+  }
+
+  /** What the log gained in the meantime has not been published yet: the failed commit may have succeeded. */
+  private restart(loaded: LoadedDocument): void {
+    this.state = loaded.state;
+    this.committedSeqs = this.context.engine.decodeVersion(loaded.state.version());
+    this.reloading = null;
+    if (loaded.lsn > this.head) this.runs.unshift({ first: loaded.lsn + 1, blocks: [], own: null });
+    void this.growAll();
+    void this.takeAll();
+  }
+
+  // ── snapshots and eviction ────────────────────────────────────────────────────────────────────
+
+  private snapshotIfDue(): void {
+    if (!this.snapshots.isDue() || this.reloading !== null) return;
+    const bytes = this.state.snapshot();
+    const last = this.inFlight.at(-1);
+    if (last === undefined) void this.writeSnapshot(this.head, bytes);
+    else this.snapshots.hold(bytes, last);
+  }
+
+  private writeReleased(committed: readonly Pending[]): void {
+    const released = this.snapshots.release(committed);
+    if (released !== null && released.mark.lsn > 0) void this.writeSnapshot(released.mark.lsn, released.bytes);
+  }
+
+  private async writeSnapshot(lsn: Lsn, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.snapshots.write(bytes, () => this.context.store.writeSnapshot(this.document, lsn, bytes));
+      this.snapshotLsn = Math.max(this.snapshotLsn, lsn);
+    } catch (cause) {
+      this.context.log.warn({ document: this.document, reason: (cause as Error).message }, 'a snapshot was not written');
+    }
+  }
+
+  get isIdle(): boolean {
+    return this.listeners.size === 0 && this.isQuiet;
+  }
+
+  /** Nothing is being taken, committed, published or loaded. */
+  get isQuiet(): boolean {
+    return this.inFlight.length === 0 && this.inbox.length === 0 && this.runs.length === 0
+      && this.taking === null && this.reloading === null;
+  }
+
+  /** Puts the document away; call only when quiet. Memory is free at once, the snapshot is stored when it resolves. */
+  async close(): Promise<void> {
+    this.leaveBus();
+    const bytes = this.head > this.snapshotLsn ? this.state.snapshot() : null;
+    this.state.free();
+    if (bytes !== null) await this.writeSnapshot(this.head, bytes);
+  }
+
+  /** Stops trying to read the document again: the store is about to close. */
+  abandon(): void {
+    this.isAbandoned = true;
+    this.leaveBus();
+  }
+
+  private tellPresence(replica: ReplicaId, state: Uint8Array, except: object): void {
+    this.context.broadcast({ type: 'presence', document: this.document, replica, state }, except);
+  }
+}
+
+/** Whether the same seqs are on their way to the log with other bytes. A void's bytes are ours, so it says nothing. */
+function isOther({ append, rejection }: Pending, block: Block, bytes: Uint8Array): boolean {
+  if (rejection !== null || append.seqFrom !== block.seqFrom || append.seqTo !== block.seqTo) return false;
+  return checksum(append.bytes) !== checksum(bytes);
+}
+
+function* pieces(blocks: readonly Uint8Array[], bytesMax: number): Generator<readonly Uint8Array[]> {
+  let start = 0;
+  let bytes = 0;
+  for (let i = 0; i < blocks.length; i += 1) {
+    if (i > start && bytes + blocks[i].length > bytesMax) {
+      yield blocks.slice(start, i);
+      start = i;
+      bytes = 0;
+    }
+    bytes += blocks[i].length;
+  }
+  if (start < blocks.length) yield blocks.slice(start);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,187 @@
+// The server: one store, one bus, one transport, rooms between them, and a connection per socket.
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { stampOf } from '../sdk/core/clock.js';
+import { HeadwaterError } from '../sdk/core/errors.js';
+import { encodeFrame } from '../sdk/wire/frame.js';
+import type { Message } from '../sdk/wire/message.js';
+import { negotiate } from '../sdk/wire/version.js';
+import type { Bus } from './bus/bus.js';
+import { LocalBus } from './bus/local.js';
+import { assertLoopback, parseConfig, sqlitePath, type ServerConfig, type ServerConfigInput } from './config.js';
+import { Connection } from './connection.js';
+import { engine } from './engine.js';
+import { GroupCommit } from './group-commit.js';
+import { answerGet } from './http.js';
+import { createLog, type Log } from './log.js';
+import { refusalOf } from './origin.js';
+import { Rooms } from './rooms.js';
+import { openSqliteStore } from './store/sqlite.js';
+import type { Store } from './store/store.js';
+import { chooseTransport } from './transport/choose.js';
+import { LinkSocket, type Link, type LinkEvents } from './transport/link-socket.js';
+import { Topics } from './transport/topics.js';
+import type { RequestHead, ServerTransport, Socket, UpgradeAnswer } from './transport/transport.js';
+
+export interface ServerOptions extends ServerConfigInput {
+  /** Instead of opening `database`. The server closes it. */
+  store?: Store;
+  /** Instead of its own. Several servers of one process may share one; the server does not close it. */
+  bus?: Bus;
+  log?: Log;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+export interface Server {
+  /** 0 until it listens. */
+  readonly port: number;
+  /** What it runs on, for a log line. */
+  readonly transport: string;
+  /**
+   * @param port  0 for any free one
+   * @returns the port
+   * @throws HeadwaterError `not_authorized` for a host beyond loopback, `unavailable` when the port cannot be had
+   */
+  listen(port?: number, host?: string): Promise<number>;
+  /** Takes a link within this process. @returns what the link's owner calls with what the other end sends */
+  accept(link: Link): LinkEvents;
+  /** Takes nothing new, commits and acks what it has, says goodbye, stores snapshots. Once; later calls wait for it. */
+  close(): Promise<void>;
+}
+
+const sweepMs = 1_000;
+/** Clients come back spread over this time, so that a restart is not a stampede. */
+const returnSpreadMs = 2_000;
+
+/** @throws HeadwaterError `invalid_argument`, `storage_failed`, `unavailable` */
+export async function createServer(options: ServerOptions = {}): Promise<Server> {
+  const { store: givenStore, bus, log: givenLog, now, ...input } = options;
+  const config = parseConfig(input);
+  const log = givenLog ?? createLog(config.logLevel);
+  const transport = await chooseTransport(config.limits, config.transport);
+  const store = givenStore ?? (await openSqliteStore(sqlitePath(config.database)));
+  log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
+  return new HeadwaterServer(config, store, bus ?? new LocalBus(), transport, log, now ?? Date.now);
+}
+
+class HeadwaterServer implements Server {
+  port = 0;
+  private readonly rooms: Rooms;
+  private readonly commits: GroupCommit;
+  private readonly connections = new Set<Connection>();
+  /** Topics of the links within the process; the transport has its own. */
+  private readonly topics = new Topics();
+  private readonly sweeping: ReturnType<typeof setInterval>;
+  private closing: Promise<void> | null = null;
+
+  constructor(
+    private readonly config: ServerConfig,
+    private readonly store: Store,
+    bus: Bus,
+    private readonly network: ServerTransport,
+    private readonly log: Log,
+    private readonly now: () => number,
+  ) {
+    const { limits } = config;
+    this.commits = new GroupCommit(store, limits);
+    this.rooms = new Rooms({
+      store, engine, bus, limits, log, now,
+      commits: this.commits,
+      node: crypto.randomUUID(),
+      broadcast: (message, except) => this.broadcast(message, except as Connection | undefined),
+    });
+    this.sweeping = setInterval(() => this.sweep(), sweepMs);
+    this.sweeping.unref();
+  }
+
+  get transport(): string {
+    return this.network.name;
+  }
+
+  async listen(port = this.config.port, host = this.config.host): Promise<number> {
+    if (this.closing !== null) throw new HeadwaterError('closed', 'the server was closed');
+    assertLoopback(host);
+    this.port = await this.network.listen(port, host, {
+      upgrade: (request, protocols) => this.upgrade(request, protocols),
+      open: (socket) => this.open(socket),
+      get: (request) => answerGet(request, {
+        rooms: this.rooms, store: this.store, isReady: () => this.closing === null, consoleFolder: this.consoleFolder(),
+      }),
+    });
+    this.log.info({ port: this.port, host }, `listening on http://${host}:${this.port}, loopback only: no authentication is configured`);
+    return this.port;
+  }
+
+  accept(link: Link): LinkEvents {
+    const socket = new LinkSocket(link, this.topics, this.config.limits.backpressureBytesMax);
+    socket.events = this.open(socket);
+    return socket.linkEvents(this.config.limits.frameBytesMax);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.drain();
+    return this.closing;
+  }
+
+  private upgrade(request: RequestHead, protocols: readonly string[]): UpgradeAnswer {
+    if (this.closing !== null) return { accept: false, status: 503, message: 'stopping\n' };
+    const refusal = refusalOf(request);
+    if (refusal !== null) return { accept: false, status: 403, message: `${refusal}\n` };
+    const agreed = negotiate(protocols);
+    if (agreed === null) return { accept: false, status: 400, message: 'the subprotocol headwater.v1 is required\n' };
+    return { accept: true, protocol: agreed.subprotocol };
+  }
+
+  private open(socket: Socket): Connection {
+    const connection = new Connection(socket, {
+      epoch: this.store.epoch, limits: this.config.limits,
+      rooms: this.rooms, store: this.store, log: this.log, now: this.now,
+      encode: (message) => this.encode(message),
+      closed: (closed) => this.connections.delete(closed),
+    });
+    this.connections.add(connection);
+    return connection;
+  }
+
+  /** Encoded once, whoever listens. */
+  private broadcast(message: Message & { document: string }, except?: Connection): void {
+    const frame = this.encode(message);
+    this.network.publish(message.document, frame, except?.socket);
+    for (const socket of this.topics.membersOf(message.document)) if (socket !== except?.socket) socket.send(frame);
+  }
+
+  private encode(message: Message): Uint8Array {
+    return encodeFrame(message, stampOf(this.now()));
+  }
+
+  private sweep(): void {
+    for (const connection of this.connections) connection.tick();
+    this.rooms.sweep();
+  }
+
+  private async drain(): Promise<void> {
+    const deadlineMs = Date.now() + this.config.limits.drainMsMax;
+    clearInterval(this.sweeping);
+    this.network.stopListening();
+    // What has been pushed is committed and acked before anybody is sent away.
+    await Promise.race([this.commits.flushed(), pause(this.config.limits.drainMsMax)]);
+    for (const connection of this.connections) connection.stop(Math.floor(Math.random() * returnSpreadMs));
+    await this.rooms.close(deadlineMs);
+    while (this.connections.size > 0 && Date.now() < deadlineMs) await pause(5);
+    await this.network.close();
+    await this.store.close();
+    this.log.info({}, 'stopped');
+  }
+
+  /** build/console beside build/js, where this file runs from. */
+  private consoleFolder(): string | null {
+    const folder = fileURLToPath(new URL('../../console', import.meta.url));
+    return this.config.console && existsSync(folder) ? folder : null;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,234 @@
+// The server's side of one connection, as a value: (state, event) → [state, effects].
+//
+// No sockets, no clock, no store: what is to be done comes out as effects and connection.ts does it. So every
+// order of events can be played through in a test with literal messages.
+
+import type { ErrorCode } from '../sdk/core/errors.js';
+import type { ReplicaId } from '../sdk/core/replica.js';
+import { closeCodeOf, closeCodes } from '../sdk/wire/close-codes.js';
+import { protocolVersion, type Lsn, type Message } from '../sdk/wire/message.js';
+import type { Limits } from './limits.js';
+
+export interface SessionState {
+  readonly phase: 'greeting' | 'open' | 'closed';
+  /** The replica of the client's hello. */
+  readonly replica: ReplicaId | null;
+  readonly openedMs: number;
+  readonly heardMs: number;
+  readonly pingedMs: number;
+  readonly documents: ReadonlySet<string>;
+  /** Frames were dropped; everything subscribed must be asked for again once the socket drains. */
+  readonly isLagging: boolean;
+  readonly unackedBytes: number;
+  /** Pushes in a row that missed a dependency, per document. */
+  readonly missing: ReadonlyMap<string, number>;
+}
+
+export type SessionEvent =
+  | { type: 'message'; message: Message; nowMs: number }
+  | { type: 'malformed'; code: ErrorCode; reason: string }
+  /** Time has passed. */
+  | { type: 'tick'; nowMs: number }
+  | { type: 'lagging' }
+  /** `bufferedBytes` are left in the socket. */
+  | { type: 'drain'; bufferedBytes: number }
+  /** A push has been answered in full. */
+  | { type: 'settled'; bytes: number }
+  /** Something of the client's was committed. */
+  | { type: 'progress'; document: string }
+  | { type: 'missing-dependency'; document: string }
+  | { type: 'unavailable'; document: string; code: ErrorCode; reason: string }
+  | { type: 'stopping'; retryAfterMs: number }
+  | { type: 'closed' };
+
+export type SessionEffect =
+  | { type: 'send'; message: Message }
+  | { type: 'close'; code: number; reason: string }
+  /** Answer with `subscribed`, catch up, join the live frames. Ends an earlier join of the document. */
+  | { type: 'join'; document: string; lsn: Lsn; epoch: string }
+  | { type: 'leave'; document: string }
+  /** Stop sending what the document's log holds; the subscription stands. */
+  | { type: 'halt'; document: string }
+  | { type: 'push'; document: string; batches: Uint8Array }
+  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array };
+
+export interface SessionSettings {
+  epoch: string;
+  limits: Limits;
+}
+
+type Step = [SessionState, SessionEffect[]];
+type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>;
+
+/** 1012: service restart, by RFC 6455's registry. */
+const closeRestart = 1012;
+
+export function newSession(nowMs: number): SessionState {
+  return {
+    phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs,
+    documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(),
+  };
+}
+
+export function step(state: SessionState, event: SessionEvent, settings: SessionSettings): Step {
+  if (state.phase === 'closed') return [state, []];
+  switch (event.type) {
+    case 'message': return receive({ ...state, heardMs: event.nowMs }, event.message, settings);
+    case 'malformed': return refuse(state, event.code, event.reason);
+    case 'tick': return tick(state, event.nowMs, settings.limits);
+    case 'lagging': return lag(state);
+    case 'drain': return drain(state, event.bufferedBytes, settings.limits);
+    case 'settled': return [{ ...state, unackedBytes: state.unackedBytes - event.bytes }, []];
+    case 'progress': return progress(state, event.document);
+    case 'missing-dependency': return missDependency(state, event.document, settings.limits);
+    case 'unavailable': return fail(state, event);
+    case 'stopping': return stop(state, event.retryAfterMs);
+    case 'closed': return leaveAll(state);
+  }
+}
+
+// ── messages ──────────────────────────────────────────────────────────────────────────────────────
+
+function receive(state: SessionState, message: Message, settings: SessionSettings): Step {
+  if (state.phase === 'greeting') {
+    return message.type === 'hello'
+      ? greet(state, message, settings) : refuse(state, 'protocol_error', `${message.type} before hello`);
+  }
+  switch (message.type) {
+    case 'subscribe': return subscribe(state, message, settings.limits);
+    case 'unsubscribe': return unsubscribe(state, message.document);
+    case 'push': return push(state, message, settings.limits);
+    case 'presence': return presence(state, message, settings.limits);
+    case 'ping': return [state, [{ type: 'send', message: { type: 'pong', nonce: message.nonce } }]];
+    case 'pong': return [state, []];
+    case 'goodbye': return end(state, closeCodes.normal, 'goodbye');
+    default: return refuse(state, 'protocol_error', `${message.type} is not for a server, or not now`);
+  }
+}
+
+function greet(state: SessionState, hello: MessageOf<'hello'>, { epoch, limits }: SessionSettings): Step {
+  if (hello.protocol !== protocolVersion) {
+    return refuse(state, 'version_unsupported', `this server speaks protocol ${protocolVersion}, not ${hello.protocol}`);
+  }
+  const welcome: Message = {
+    type: 'welcome', protocol: protocolVersion, epoch,
+    pingIntervalMs: limits.pingIntervalMs, frameBytesMax: limits.frameBytesMax,
+  };
+  return [{ ...state, phase: 'open', replica: hello.replica }, [{ type: 'send', message: welcome }]];
+}
+
+function subscribe(state: SessionState, { document, lsn, epoch }: MessageOf<'subscribe'>, limits: Limits): Step {
+  const isNew = !state.documents.has(document);
+  if (isNew && state.documents.size >= limits.documentsPerSocketMax) {
+    return [state, [error('too_large', `at most ${limits.documentsPerSocketMax} documents per connection`, document)]];
+  }
+  const documents = isNew ? new Set(state.documents).add(document) : state.documents;
+  return [{ ...state, documents }, [{ type: 'join', document, lsn, epoch }]];
+}
+
+function unsubscribe(state: SessionState, document: string): Step {
+  if (!state.documents.has(document)) return [state, []];
+  return [without(state, document), [{ type: 'leave', document }]];
+}
+
+/** A peer that ignores acks is closed rather than answered: it may come back and go on from what was committed. */
+function push(state: SessionState, { document, batches }: MessageOf<'push'>, limits: Limits): Step {
+  const unackedBytes = state.unackedBytes + batches.length;
+  if (unackedBytes > limits.unackedBytesMax) {
+    return refuse(state, 'rate_limited', `more than ${limits.unackedBytesMax} bytes pushed and not acked`);
+  }
+  return [{ ...state, unackedBytes }, [{ type: 'push', document, batches }]];
+}
+
+/** Presence for a document just left is late, not wrong. */
+function presence(state: SessionState, message: MessageOf<'presence'>, limits: Limits): Step {
+  if (!state.documents.has(message.document)) return [state, []];
+  if (message.state.length > limits.presenceBytesMax) {
+    return [state, [error('too_large', `presence has at most ${limits.presenceBytesMax} bytes`)]];
+  }
+  const { document, replica, state: value } = message;
+  return [state, [{ type: 'presence', document, replica, state: value }]];
+}
+
+// ── everything else ───────────────────────────────────────────────────────────────────────────────
+
+function tick(state: SessionState, nowMs: number, limits: Limits): Step {
+  if (state.phase === 'greeting') {
+    return nowMs - state.openedMs < limits.helloTimeoutMs ? [state, []] : end(state, closeCodes.helloTimeout, 'no hello');
+  }
+  if (nowMs - state.heardMs >= limits.silenceMsMax) return end(state, closeCodes.pingTimeout, 'silent for too long');
+  if (nowMs - state.pingedMs < limits.pingIntervalMs) return [state, []];
+  return [{ ...state, pingedMs: nowMs }, [{ type: 'send', message: { type: 'ping', nonce: nowMs % 0x1_0000_0000 } }]];
+}
+
+function lag(state: SessionState): Step {
+  return [{ ...state, isLagging: true }, [...state.documents].map((document) => ({ type: 'halt', document }))];
+}
+
+/** Only once half the budget is free again: a resync that is itself dropped would help nobody. */
+function drain(state: SessionState, bufferedBytes: number, limits: Limits): Step {
+  if (!state.isLagging || bufferedBytes > limits.backpressureBytesMax / 2) return [state, []];
+  const resyncs = [...state.documents].map((document) => send({ type: 'resync', document }));
+  return [{ ...state, isLagging: false }, resyncs];
+}
+
+function progress(state: SessionState, document: string): Step {
+  if (!state.missing.has(document)) return [state, []];
+  const missing = new Map(state.missing);
+  missing.delete(document);
+  return [{ ...state, missing }, []];
+}
+
+/** The peer starts again from what it holds. One that keeps pushing without the dependency is told that it must not. */
+function missDependency(state: SessionState, document: string, limits: Limits): Step {
+  const count = (state.missing.get(document) ?? 0) + 1;
+  const missing = new Map(state.missing).set(document, count);
+  const answer = count > limits.missingInARowMax
+    ? error('missing_dependency', 'a batch builds on ops that never came', document)
+    : send({ type: 'resync', document });
+  return [{ ...state, missing }, [answer]];
+}
+
+/** The document is refused for now; the client subscribes again later, and everything it holds comes with that. */
+function fail(state: SessionState, { document, code, reason }: { document: string; code: ErrorCode; reason: string }): Step {
+  const effects: SessionEffect[] = state.documents.has(document) ? [{ type: 'leave', document }] : [];
+  return [without(state, document), [...effects, error(code, reason, document)]];
+}
+
+function stop(state: SessionState, retryAfterMs: number): Step {
+  const goodbye = send({ type: 'goodbye', code: 'unavailable', message: 'the server is stopping', retryAfterMs });
+  const [closed, effects] = end(state, closeRestart, 'the server is stopping');
+  return [closed, [goodbye, ...effects]];
+}
+
+/** What the peer did is against the protocol: say so, and hang up. Others do not notice. */
+function refuse(state: SessionState, code: ErrorCode, reason: string): Step {
+  const [closed, effects] = end(state, closeCodeOf(code), reason);
+  return [closed, [error(code, reason), ...effects]];
+}
+
+function end(state: SessionState, code: number, reason: string): Step {
+  const [closed, effects] = leaveAll(state);
+  return [closed, [...effects, { type: 'close', code, reason }]];
+}
+
+function leaveAll(state: SessionState): Step {
+  const effects: SessionEffect[] = [...state.documents].map((document) => ({ type: 'leave', document }));
+  return [{ ...state, phase: 'closed', documents: new Set() }, effects];
+}
+
+function without(state: SessionState, document: string): SessionState {
+  const documents = new Set(state.documents);
+  documents.delete(document);
+  const missing = new Map(state.missing);
+  missing.delete(document);
+  return { ...state, documents, missing };
+}
+
+function send(message: Message): SessionEffect {
+  return { type: 'send', message };
+}
+
+function error(code: ErrorCode, message: string, document?: string): SessionEffect {
+  return send({ type: 'error', code, message, ...(document !== undefined && { document }) });
+}
