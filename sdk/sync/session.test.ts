@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { encodeVersion } from '../core/codec.js';
+import { encodeVersion, readBlocks } from '../core/codec.js';
+import { EngineDocument, Kind } from '../core/document.js';
 import type { Message } from '../wire/message.js';
 import type { OwnBatch } from './batch-queue.js';
 import { inFlightBytesMax, pushBytesMax } from './outgoing.js';
@@ -172,6 +173,16 @@ describe('a document', () => {
     expect(again.lines.slice(4)).toEqual(['unsubscribe doc, status live', 'subscribe doc 0 e1, status catching-up', '', '', 'acked doc, status catching-up 0/100', 'receive doc to 1, status live']);
   });
 
+  it('does not take positions of two logs for one another', () => {
+    const { lines } = story([open('doc'), ...online, close('doc'), open('doc', 5, 'old'), subscribed('doc', 0, 6), changes('doc', 6, 6), subscribed('doc', 0, 6)]);
+    expect(lines.slice(6)).toEqual(['', '', 'receive doc to 0 (0 bytes), acked doc, status catching-up 0/100']);
+  });
+
+  it('ignores a snapshot that an earlier subscription has overtaken', () => {
+    const { lines } = story([open('doc', 5), ...online, subscribed('doc', 5, 5), resync('doc'), changes('doc', 6, 8), subscribed('doc', 5, 8), snapshot('doc', 8, 0, 3), changes('doc', 9, 9)]);
+    expect(lines.slice(6)).toEqual(['receive doc to 8', 'acked doc, status live', '', 'receive doc to 9']);
+  });
+
   it('that is closed is not heard of again', () => {
     expect(story([open('doc'), ...online, subscribed('doc', 0, 0), close('doc'), changes('doc', 1, 1), ack('doc', 1), resync('doc')]).lines.slice(5)).toEqual(['unsubscribe doc', '', '', '']);
   });
@@ -253,6 +264,37 @@ describe('own batches', () => {
     expect(lines[4]).toBe('acked doc, push doc 1, push doc 1, push doc 1, status live');
   });
 
+  it('larger than the bound in flight still go, when nothing else is on its way', () => {
+    const wide = server({ type: 'welcome', protocol: 1, epoch: 'e1', pingIntervalMs: 30_000, frameBytesMax: 16 << 20 });
+    const [, effects] = step(after(open('doc', 0, 'e1', [own(1, replica, 2 * inFlightBytesMax)]), connect, opened, wide), subscribed('doc', 0, 0));
+    expect(effects.filter((effect) => effect.type === 'send')).toHaveLength(1);
+  });
+
+  it('larger than any frame are refused here, and a void goes in their place', () => {
+    const author = new EngineDocument(replica);
+    const text = author.container(['text'], Kind.Text);
+    const next = (content: string): OwnBatch => {
+      author.textInsert(text, 0, content);
+      const bytes = author.take()!;
+      const [{ seqFrom, seqTo }] = readBlocks(bytes);
+      return { replica, seqFrom, seqTo, bytes };
+    };
+    const batches = [next('a'), next('b'.repeat(40_000)), next('c')];
+    author.free();
+    const narrow = server({ type: 'welcome', protocol: 1, epoch: 'e1', pingIntervalMs: 30_000, frameBytesMax: 16 * 1024 });
+    const [state, effects] = step(after(open('doc', 0, 'e1', batches), connect, opened, narrow), subscribed('doc', 0, 0));
+    expect(effects).toContainEqual({ type: 'rejected', document: 'doc', batch: expect.objectContaining({ seqFrom: 2, seqTo: 40_001, code: 'too_large' }) });
+    const pushed = effects.flatMap((effect) => (effect.type === 'send' && effect.message.type === 'push' ? readBlocks(effect.message.batches) : []));
+    expect(pushed.map(({ kind, seqFrom, seqTo }) => [kind, seqFrom, seqTo])).toEqual([['batch', 1, 1], ['void', 2, 40_001], ['batch', 40_002, 40_002]]);
+    expect(story([ack('doc', 40_002)], state).state.inFlightBytes).toBe(0);
+  });
+
+  it('in flight on a lost link leave the room they took', () => {
+    const state = after(open('doc'), ...online, subscribed('doc', 0, 0), push('doc', own(1)));
+    expect(state.inFlightBytes).toBe(10);
+    expect(after(open('doc'), ...online, subscribed('doc', 0, 0), push('doc', own(1)), lost).inFlightBytes).toBe(0);
+  });
+
   it('cost no more per event when ten thousand wait', () => {
     const many = Array.from({ length: 10_000 }, (_, i) => own(i + 1));
     let state = after(open('doc', 0, 'e1', many), ...online, subscribed('doc', 0, 0));
@@ -271,6 +313,7 @@ describe('states', () => {
     expect(story([lost, connect, opened, welcome], one).lines).toEqual(story([lost, connect, opened, welcome], other).lines);
     const resent = (from: SessionState) => step(story([lost, connect, opened, welcome], from).state, subscribed('doc', 0, 0))[1];
     expect(pushedSeqs(resent(one))).toEqual(['a1', 'a2']);
+    expect(pushedSeqs(resent(other))).toEqual(['a1', 'a2']);
     expect(resent(one)).not.toEqual(resent(other));
     expect(pushedSeqs(resent(state))).toEqual(['a1']);
   });
