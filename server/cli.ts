@@ -58,7 +58,7 @@ function parse() {
   try {
     return parseArgs({ args: process.argv.slice(2), options: flags, allowPositionals: true });
   } catch (cause) {
-    throw usage((cause as Error).message);
+    throw usage((cause as Error).message.split('. ')[0]);
   }
 }
 

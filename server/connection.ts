@@ -143,8 +143,13 @@ export class Connection implements SocketEvents, Author {
     }
   }
 
+  /** What comes right behind a subscribe waits with it for the room. */
   private setPresence({ document, replica, state }: { document: string; replica: ReplicaId; state: Uint8Array }): void {
     const room = this.joined.get(document)?.room;
+    if (room === null) {
+      this.answers = this.answers.then(() => this.setPresence({ document, replica, state }));
+      return;
+    }
     const verdict = room?.setPresence(this, replica, state, replica === this.state.replica);
     if (verdict === 'not-yours') this.sendError('replica_conflict', 'this replica is present on another connection');
     if (verdict === 'too-many') this.sendError('rate_limited', 'too many present replicas on one connection');

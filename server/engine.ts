@@ -13,6 +13,8 @@ export interface DocumentState {
   snapshot(): Uint8Array;
   digest(): string;
   toJSON(): unknown;
+  /** Forgets the batches as their authors made them; the store has those. */
+  trim(): void;
   free(): void;
 }
 

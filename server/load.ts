@@ -26,6 +26,8 @@ export async function loadDocument(store: Store, engine: Engine, document: strin
       if (slice.bytes.length > 0) loaded.state.apply(slice.bytes, { wait: false });
       loaded.lsn = slice.last;
       if (slice.corrupt !== null) throw corruptAt(document, slice.corrupt);
+      // The log is in the store; the engine need not keep it too.
+      loaded.state.trim();
       if (slice.last < slice.first) return loaded;
     }
   } catch (cause) {

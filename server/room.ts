@@ -466,6 +466,7 @@ export class Room implements CommitSink<Pending> {
   private snapshotIfDue(): void {
     if (!this.snapshots.isDue() || this.reloading !== null) return;
     const bytes = this.state.snapshot();
+    this.state.trim();
     const last = this.inFlight.at(-1);
     if (last === undefined) void this.writeSnapshot(this.head, bytes);
     else this.snapshots.hold(bytes, last);
