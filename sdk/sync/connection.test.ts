@@ -229,6 +229,15 @@ describe('a connection over the loopback', () => {
     expect(host.last.connection).toBe('live');
   });
 
+  it('hears nothing more of a link it has hung up', async () => {
+    await live();
+    connection.disconnect();
+    connection.connect();
+    await settled();
+    expect(links).toHaveLength(2);
+    expect(host.last).toEqual({ connection: 'live' });
+  });
+
   it('knows how far the clocks are apart', async () => {
     await live();
     expect(connection.clockOffsetMs).toBe(5_000);
