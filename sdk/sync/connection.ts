@@ -12,24 +12,13 @@ import { isDocumentId, limits } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
 import { fullJitterMs } from './backoff.js';
 import type { OwnBatch } from './batch-queue.js';
+import type { ConnectionPorts } from './ports.js';
 import type { Cursor, Effect, Rejection, SessionError, SessionEvent, SessionState, SessionStatus, TimerName } from './session-state.js';
 import { initialSession, isLive, step } from './session.js';
-import type { Link, Transport } from './transport.js';
+import type { Link } from './transport.js';
 
 export type { OwnBatch } from './batch-queue.js';
-
-/** What a connection needs of the world. */
-export interface ConnectionPorts {
-  transport: Transport;
-  /** Wall clock, ms since the epoch. */
-  now(): number;
-  setTimer(run: () => void, ms: number): unknown;
-  clearTimer(timer: unknown): void;
-  /** Uniform over [0, 1). */
-  random(): number;
-  /** Hints of the device; returns how to stop listening. */
-  watchNetwork?(listener: (isOnline: boolean) => void): () => void;
-}
+export { systemPorts, type ConnectionPorts } from './ports.js';
 
 /** Whose documents these are. Called from within one event at a time; may call the connection back. */
 export interface SyncHost {
@@ -237,29 +226,6 @@ export class Connection {
     const { token } = this.options;
     return typeof token === 'function' ? token() : token;
   }
-}
-
-/** The ports of a browser or Node process. */
-export function systemPorts(transport: Transport): ConnectionPorts {
-  return {
-    transport,
-    now: () => Date.now(),
-    setTimer: (run, ms) => setTimeout(run, ms),
-    clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-    random: () => Math.random(),
-    watchNetwork: typeof globalThis.addEventListener === 'function' ? watchWindow : undefined,
-  };
-}
-
-function watchWindow(listener: (isOnline: boolean) => void): () => void {
-  const online = () => listener(true);
-  const offline = () => listener(false);
-  globalThis.addEventListener('online', online);
-  globalThis.addEventListener('offline', offline);
-  return () => {
-    globalThis.removeEventListener('online', online);
-    globalThis.removeEventListener('offline', offline);
-  };
 }
 
 /** A listener's fault is reported as one, and does not stop the connection. */
