@@ -1,7 +1,7 @@
 // Commit when idle: whatever arrives while a commit is in flight is the next group, for all documents together.
 //
-// One fsync then carries many edits, and no timer decides how long an edit waits. A group that fails takes
-// with it what its documents have queued behind it, because that was built on what has just been lost.
+// One fsync then carries many edits, and no timer decides how long an edit waits. When a group fails, each of its
+// rooms drops what it has queued behind it, because that was built on what has just been lost.
 
 import { HeadwaterError } from '../sdk/core/errors.js';
 import type { Limits } from './limits.js';
@@ -87,10 +87,7 @@ export class GroupCommit {
   private fail(group: Queued[], cause: unknown): void {
     const error = cause instanceof HeadwaterError
       ? cause : new HeadwaterError('storage_failed', (cause as Error).message);
-    for (const sink of bySink(group).keys()) {
-      this.drop(sink);
-      sink.commitFailed(error);
-    }
+    for (const sink of bySink(group).keys()) sink.commitFailed(error);
   }
 }
 
