@@ -345,6 +345,9 @@ export function text_resolve(doc: Document, container: u32, high: u32, low: u32,
 
 export function bytes_checksum(bytes: u32): u32 { return checksum(inboxStart(), bytes); }
 
+/** Are the first `bytes` bytes of the inbox exactly one well-formed value? */
+export function value_check(bytes: u32): bool { return isValue(inboxStart(), bytes); }
+
 /** Head of the block at `at` in an inbox of `bytes`: kind, offset after it, seqFrom, units (u32s), author (8 bytes) in the outbox. */
 export function block_inspect(at: u32, bytes: u32): bool {
   const start = inboxStart();

@@ -121,6 +121,12 @@ export function readFrameHeader(bytes: Uint8Array): { type: number; stamp: bigin
   return { type: view.getUint8(0), stamp: view.getBigUint64(1, true), length: view.getUint32(9, true) };
 }
 
+/** Are these bytes exactly one well-formed value, safe to decode? */
+export function isEncodedValue(bytes: Uint8Array): boolean {
+  putBytes(bytes);
+  return Boolean(engine.value_check(bytes.length));
+}
+
 /** CRC-32C. */
 export function checksum(bytes: Uint8Array): number {
   putBytes(bytes);

@@ -146,7 +146,7 @@ export function decodeValue(bytes: Uint8Array): JsonValue {
   return read();
 }
 
-/** Decodes values one after another, each behind its byte length. */
+/** Decodes values one after another, each behind its byte length, and puts them in the order every replica agrees on. */
 export function decodeValues(bytes: Uint8Array): JsonValue[] {
   source = bytes;
   at = 0;
@@ -155,7 +155,7 @@ export function decodeValues(bytes: Uint8Array): JsonValue[] {
     readVarint();
     values.push(read());
   }
-  return values;
+  return sortedValues(values);
 }
 
 function read(): JsonValue {
@@ -218,4 +218,20 @@ function readVarint(): number {
     if (byte < 128) return value;
     scale *= 128;
   }
+}
+
+/** By type, then numbers by size and all else by its JSON: arrival differs between replicas, this does not. */
+function sortedValues(values: JsonValue[]): JsonValue[] {
+  return values
+    .map((value) => ({ value, type: typeof value, text: JSON.stringify(value) }))
+    .sort((a, b) => compare(a.type, b.type) || compareNumbers(a.value, b.value) || compare(a.text, b.text))
+    .map(({ value }) => value);
+}
+
+function compareNumbers(a: JsonValue, b: JsonValue): number {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : 0;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

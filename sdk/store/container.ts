@@ -1,0 +1,95 @@
+// What the handles of all containers share: a path in a document, resolved to the engine's number when needed.
+//
+// A handle outlives what is under it: a snapshot that takes an empty document's place, or a rebuild after a rejected
+// write, gives containers new numbers. So the number is looked up again whenever the generation has moved on.
+
+import { HeadwaterError } from '../core/errors.js';
+import type { EngineDocument, EngineEvent, Kind } from '../core/document.js';
+import { Listeners } from './observable.js';
+import type { Write } from './write.js';
+
+/** What a handle needs of its document. */
+export interface Holder {
+  readonly engine: EngineDocument;
+  /** Grows whenever container numbers are void. */
+  readonly generation: number;
+  /** Runs an edit inside the current transaction, or as one of its own. */
+  edit(change: () => void): Write;
+  /** Calls `flush` once when the current transaction ends. */
+  touched(handle: Observed): void;
+  /** A handle has got its first listener, or lost its last. */
+  watch(handle: Observed, isWatched: boolean): void;
+}
+
+/** A handle as its document sees it. */
+export interface Observed {
+  /** The engine's number of its container. */
+  readonly number: number;
+  /** Something of it changed by a peer. */
+  received(event: EngineEvent): void;
+  /** The document is about to be rebuilt under it, and then was. */
+  remember(): void;
+  rebuilt(): void;
+  /** The transaction is over: tell the listeners. */
+  flush(isLocal: boolean): void;
+}
+
+export abstract class Handle<E extends unknown[]> implements Observed {
+  protected readonly listeners = new Listeners<E>();
+  #number = -1;
+  #generation = -1;
+
+  constructor(protected readonly holder: Holder, readonly path: readonly string[], readonly kind: Kind) {}
+
+  get number(): number {
+    if (this.#generation !== this.holder.generation) {
+      this.#number = this.holder.engine.container(this.path, this.kind);
+      this.#generation = this.holder.generation;
+    }
+    return this.#number;
+  }
+
+  abstract received(event: EngineEvent): void;
+  abstract remember(): void;
+  abstract rebuilt(): void;
+  abstract flush(isLocal: boolean): void;
+
+  protected get engine(): EngineDocument { return this.holder.engine; }
+  protected get isWatched(): boolean { return this.listeners.count > 0; }
+
+  protected listen(listener: (...args: E) => void): () => void {
+    const stop = this.listeners.add(listener);
+    if (this.listeners.count === 1) this.holder.watch(this, true);
+    return () => {
+      const before = this.listeners.count;
+      stop();
+      if (before === 1 && this.listeners.count === 0) this.holder.watch(this, false);
+    };
+  }
+}
+
+/** A handle whose listeners only learn that something changed. */
+export abstract class SimpleHandle extends Handle<[{ local: boolean }]> {
+  /** Called at the end of every transaction that changed it. @returns stops it */
+  subscribe(listener: (event: { local: boolean }) => void): () => void { return this.listen(listener); }
+
+  received(): void { this.holder.touched(this); }
+  remember(): void {}
+  rebuilt(): void { this.holder.touched(this); }
+  flush(isLocal: boolean): void { this.listeners.emit({ local: isLocal }); }
+
+  protected change(edit: () => void): Write {
+    return this.holder.edit(() => {
+      edit();
+      this.holder.touched(this);
+    });
+  }
+}
+
+/** @throws HeadwaterError `invalid_argument` unless it is a whole number, `index_out_of_range` when negative */
+export function checkIndex(value: number, name: string): void {
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    throw new HeadwaterError('invalid_argument', `${name} must be a whole number, not ${String(value)}`, { [name]: value });
+  }
+  if (value < 0) throw new HeadwaterError('index_out_of_range', `${name} must not be negative`, { [name]: value });
+}

@@ -1,0 +1,128 @@
+// Deltas: what changed in a text, as retain / insert / delete, in UTF-16 units.
+//
+// The meaning editors share (Quill's): walk the old text, keep, add and drop. Composing joins the steps of one transaction
+// into one delta, so a listener is called once and sees positions in the text it last saw.
+
+export type Delta = ({ retain: number } | { insert: string } | { delete: number })[];
+
+/** One step at an index of the text as it is at that moment. */
+export interface Splice { index: number; deleted: number; inserted: string }
+
+export function deltaOf({ index, deleted, inserted }: Splice): Delta {
+  return tidy([{ retain: index }, { insert: inserted }, { delete: deleted }]);
+}
+
+/** Joins splices made one after another. By halves, since composing one by one would walk all pieces for each: O(n log n). */
+export function composeSplices(splices: readonly Splice[]): Delta {
+  if (splices.length <= 1) return splices.length === 0 ? [] : deltaOf(splices[0]);
+  const middle = splices.length >>> 1;
+  return compose(composeSplices(splices.slice(0, middle)), composeSplices(splices.slice(middle)));
+}
+
+/** The delta that does `first`, then `second`. */
+export function compose(first: Delta, second: Delta): Delta {
+  const out: Delta = [];
+  const old = new Cursor(first);
+  for (const op of second) {
+    if ('insert' in op) out.push(op);
+    else if ('retain' in op) walk(old, op.retain, out, true);
+    else walk(old, op.delete, out, false);
+  }
+  return tidy([...out, ...old.rest()]);
+}
+
+/** Goes over `length` units of the text between, keeping or deleting them; old deletes on the way stand. */
+function walk(old: Cursor, length: number, out: Delta, isKept: boolean): void {
+  while (length > 0) {
+    const op = old.take(length);
+    if ('delete' in op) {
+      out.push(op);
+      continue;
+    }
+    const size = 'insert' in op ? op.insert.length : op.retain;
+    length -= size;
+    // Deleting what the first delta inserted leaves nothing of it.
+    if (isKept) out.push(op);
+    else if ('retain' in op) out.push({ delete: size });
+  }
+}
+
+/** Reads a delta piece by piece; past its end everything is retained. */
+class Cursor {
+  #at = 0;
+  #offset = 0;
+
+  constructor(readonly delta: Delta) {}
+
+  take(max: number): Delta[number] {
+    const op = this.delta[this.#at];
+    if (!op) return { retain: max };
+    if ('delete' in op) return this.#whole();
+    const size = 'insert' in op ? op.insert.length : op.retain;
+    const taken = Math.min(max, size - this.#offset);
+    const from = this.#offset;
+    this.#offset += taken;
+    if (this.#offset === size) this.#whole();
+    return 'insert' in op ? { insert: op.insert.slice(from, from + taken) } : { retain: taken };
+  }
+
+  rest(): Delta {
+    const ops: Delta = [];
+    while (this.#at < this.delta.length) ops.push(this.take(Infinity));
+    return ops;
+  }
+
+  #whole(): Delta[number] {
+    this.#offset = 0;
+    return this.delta[this.#at++];
+  }
+}
+
+/** Merges neighbours of one sort, puts inserts before deletes at one place, drops empty pieces and a trailing retain. */
+export function tidy(ops: Delta): Delta {
+  const out: Delta = [];
+  for (const op of ops) {
+    if (sizeOf(op) === 0) continue;
+    const last = out.at(-1);
+    if (last && 'delete' in last && 'insert' in op) {
+      const before = out.at(-2);
+      if (before && 'insert' in before) out[out.length - 2] = { insert: before.insert + op.insert };
+      else out.splice(-1, 0, op);
+    } else if (!last || !join(out, last, op)) out.push(op);
+  }
+  const last = out.at(-1);
+  if (last && 'retain' in last) out.pop();
+  return out;
+}
+
+function join(out: Delta, last: Delta[number], op: Delta[number]): boolean {
+  if ('retain' in last && 'retain' in op) out[out.length - 1] = { retain: last.retain + op.retain };
+  else if ('insert' in last && 'insert' in op) out[out.length - 1] = { insert: last.insert + op.insert };
+  else if ('delete' in last && 'delete' in op) out[out.length - 1] = { delete: last.delete + op.delete };
+  else return false;
+  return true;
+}
+
+function sizeOf(op: Delta[number]): number {
+  if ('retain' in op) return op.retain;
+  return 'insert' in op ? op.insert.length : op.delete;
+}
+
+/**
+ * The one splice that turns `from` into `to`: common ends kept, surrogate pairs whole.
+ * O(length). Not the smallest edit script, but the one a person typing makes.
+ */
+export function spliceBetween(from: string, to: string): Splice | null {
+  if (from === to) return null;
+  const shorter = Math.min(from.length, to.length);
+  let start = 0;
+  while (start < shorter && from.charCodeAt(start) === to.charCodeAt(start)) start++;
+  if (start > 0 && isHigh(from.charCodeAt(start - 1))) start--;
+  let end = 0;
+  while (end < shorter - start && from.charCodeAt(from.length - 1 - end) === to.charCodeAt(to.length - 1 - end)) end++;
+  if (end > 0 && isLow(from.charCodeAt(from.length - end))) end--;
+  return { index: start, deleted: from.length - start - end, inserted: to.slice(start, to.length - end) };
+}
+
+function isHigh(unit: number): boolean { return (unit & 0xfc00) === 0xd800; }
+function isLow(unit: number): boolean { return (unit & 0xfc00) === 0xdc00; }

@@ -1,0 +1,131 @@
+// A collaborative text. Positions are UTF-16 units, as in every editor and in JavaScript's strings.
+
+import { HeadwaterError } from '../core/errors.js';
+import { Kind, type EngineEvent } from '../core/document.js';
+import { Handle, checkIndex, type Holder } from './container.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { composeSplices, spliceBetween, type Delta, type Splice } from './delta.js';
+import type { Write } from './write.js';
+
+/** Which neighbour a cursor stays with when text comes in at its place. */
+export type Side = 'before' | 'after';
+
+export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
+  #splices: Splice[] = [];
+  /** The text before a rebuild, to tell listeners what it changed. */
+  #remembered = '';
+  #cached = '';
+  #cachedAt = '';
+
+  constructor(holder: Holder, path: readonly string[]) { super(holder, path, Kind.Text); }
+
+  get length(): number { return this.engine.textLength(this.number); }
+
+  /** The whole text; the same string until it changes. O(length) after a change. */
+  override toString(): string {
+    const version = `${this.holder.generation}/${this.engine.changes(this.number)}`;
+    if (this.#cachedAt !== version) {
+      this.#cached = this.engine.textRead(this.number, 0, this.length);
+      this.#cachedAt = version;
+    }
+    return this.#cached;
+  }
+
+  toJSON(): string { return this.toString(); }
+
+  /**
+   * @throws HeadwaterError `index_out_of_range` outside the text or inside a surrogate pair, `invalid_argument` for anything
+   * but a whole number and a string; nothing changes then
+   */
+  insert(index: number, text: string): Write { return this.splice(index, 0, text); }
+
+  delete(index: number, count: number): Write { return this.splice(index, count, ''); }
+
+  /** Deletes `count` units at `index` and inserts `text` there, as one write. */
+  splice(index: number, count: number, text: string): Write {
+    checkIndex(index, 'index');
+    checkIndex(count, 'count');
+    if (typeof text !== 'string') throw new HeadwaterError('invalid_argument', `text must be a string, not ${typeof text}`);
+    if (count > 0 && text !== '') this.#checkPlace(index + count);
+    return this.holder.edit(() => {
+      if (count > 0) this.engine.textDelete(this.number, index, count);
+      if (text !== '' || count === 0) this.engine.textInsert(this.number, index, text);
+      if (text !== '' || count > 0) this.#note({ index, deleted: count, inserted: text });
+    });
+  }
+
+  /** Makes the text `next` by the one splice between their common ends. */
+  update(next: string): Write {
+    if (typeof next !== 'string') throw new HeadwaterError('invalid_argument', `text must be a string, not ${typeof next}`);
+    const splice = spliceBetween(this.toString(), next.toWellFormed());
+    return splice ? this.splice(splice.index, splice.deleted, splice.inserted) : this.holder.edit(() => {});
+  }
+
+  /** Units from `a` to `b`, clamped like String.slice but without negative counting. */
+  slice(a: number, b: number = this.length): string {
+    checkIndex(a, 'a');
+    checkIndex(b, 'b');
+    const end = Math.min(b, this.length);
+    return a >= end ? '' : this.engine.textRead(this.number, a, end);
+  }
+
+  /**
+   * A position that moves with the text, as a few bytes that any replica can resolve. `before` stays with the character
+   * before it, `after` with the one after it.
+   */
+  cursor(index: number, side: Side = 'after'): Uint8Array {
+    checkIndex(index, 'index');
+    if (index > this.length) throw new HeadwaterError('index_out_of_range', `index ${index} is past the end of the text (${this.length})`, { index });
+    const anchor = side === 'before' ? (index === 0 ? null : this.engine.textElement(this.number, index - 1)) : this.engine.textElement(this.number, index);
+    return encodeCursor(side, anchor);
+  }
+
+  /**
+   * Where a cursor is now. A cursor whose character has not arrived here yet is at the end it leans to.
+   *
+   * @throws HeadwaterError `invalid_argument` for bytes that are not a cursor
+   */
+  resolve(cursor: Uint8Array): number {
+    const { side, anchor } = decodeCursor(cursor);
+    if (!anchor) return side === 'before' ? 0 : this.length;
+    const index = this.engine.textResolve(this.number, anchor, side === 'before');
+    return index >= 0 ? index : side === 'before' ? 0 : this.length;
+  }
+
+  /** Called at the end of every transaction that changed the text, with one delta for all of it. @returns stops it */
+  subscribe(listener: (event: { delta: Delta; local: boolean }) => void): () => void {
+    return this.listen(listener);
+  }
+
+  received(event: EngineEvent): void {
+    if (event.kind === 'insert') this.#note({ index: event.index, deleted: 0, inserted: event.text });
+    else if (event.kind === 'delete') this.#note({ index: event.index, deleted: event.count, inserted: '' });
+  }
+
+  remember(): void { this.#remembered = this.isWatched ? this.toString() : ''; }
+
+  rebuilt(): void {
+    if (!this.isWatched) return;
+    this.#splices = [];
+    const splice = spliceBetween(this.#remembered, this.toString());
+    if (splice) this.#note(splice);
+  }
+
+  flush(isLocal: boolean): void {
+    const delta = composeSplices(this.#splices);
+    this.#splices = [];
+    if (delta.length > 0) this.listeners.emit({ delta, local: isLocal });
+  }
+
+  /** Well-formed pairs and U+FFFD for halves, as the engine stores it: a listener's copy must not drift from the text. */
+  #note(splice: Splice): void {
+    if (!this.isWatched) return;
+    this.#splices.push({ ...splice, inserted: splice.inserted.toWellFormed() });
+    this.holder.touched(this);
+  }
+
+  /** A splice deletes, then inserts: the second half must not fail after the first. */
+  #checkPlace(end: number): void {
+    if (end > this.length) throw new HeadwaterError('index_out_of_range', `index + count is ${end}, past the end of the text (${this.length})`, { end });
+  }
+}

@@ -1,0 +1,127 @@
+// A write and its ladder: local → durable → acked, or rejected.
+//
+// A write is a seq of its replica; the ledger knows how far the device and the server have come, so a write costs one
+// small object, and promises exist only where somebody asked for them.
+
+import { HeadwaterError } from '../core/errors.js';
+import type { ReplicaId } from '../core/replica.js';
+
+export type WriteState = 'local' | 'durable' | 'acked' | 'rejected';
+
+export interface Write {
+  readonly state: WriteState;
+  /** Resolves when the write is stored on this device. */
+  readonly durable: Promise<void>;
+  /** Resolves when the server has committed it; rejects with the reason when it refused. */
+  readonly acked: Promise<void>;
+}
+
+interface Waiting { seq: number; resolve(): void; reject(error: HeadwaterError): void }
+
+interface Refusal { seqFrom: number; seqTo: number; error: HeadwaterError }
+
+/** How far one replica's ops of one document have come. */
+export class Ledger {
+  durableSeq = 0;
+  ackedSeq = 0;
+  #durable: Waiting[] = [];
+  #acked: Waiting[] = [];
+  #refusals: Refusal[] = [];
+  #closed: HeadwaterError | null = null;
+
+  /** @param hasDevice, hasServer  whether there is one: waiting for what cannot come would be for ever */
+  constructor(readonly hasDevice: boolean, readonly hasServer: boolean) {}
+
+  write(seq: number): Write { return new LedgerWrite(this, seq); }
+
+  refusalOf(seq: number): HeadwaterError | undefined {
+    return this.#refusals.find((refusal) => refusal.seqFrom <= seq && seq <= refusal.seqTo)?.error;
+  }
+
+  durable(seq: number): Promise<void> {
+    if (!this.hasDevice) return never('this document lives in memory only; open it through a client to store it');
+    return this.#wait(this.#durable, seq, this.durableSeq);
+  }
+
+  acked(seq: number): Promise<void> {
+    if (!this.hasServer) return never('there is no server to ack this write; give open() a server');
+    const refusal = this.refusalOf(seq);
+    return refusal ? rejected(refusal) : this.#wait(this.#acked, seq, this.ackedSeq);
+  }
+
+  markDurable(seq: number): void {
+    this.durableSeq = Math.max(this.durableSeq, seq);
+    release(this.#durable, this.durableSeq);
+  }
+
+  markAcked(seq: number): void {
+    this.ackedSeq = Math.max(this.ackedSeq, seq);
+    release(this.#acked, this.ackedSeq);
+  }
+
+  /** The server (or what the server refused) takes a stretch of ops with it. */
+  refuse(seqFrom: number, seqTo: number, error: HeadwaterError): void {
+    this.#refusals.push({ seqFrom, seqTo, error });
+    this.#acked = this.#acked.filter((waiting) => {
+      if (waiting.seq < seqFrom || waiting.seq > seqTo) return true;
+      waiting.reject(error);
+      return false;
+    });
+  }
+
+  close(error: HeadwaterError): void {
+    this.#closed = error;
+    for (const waiting of [...this.#durable, ...this.#acked]) waiting.reject(error);
+    this.#durable = [];
+    this.#acked = [];
+  }
+
+  #wait(queue: Waiting[], seq: number, reached: number): Promise<void> {
+    if (seq <= reached) return Promise.resolve();
+    if (this.#closed) return rejected(this.#closed);
+    const promise = new Promise<void>((resolve, reject) => insert(queue, { seq, resolve, reject }));
+    // Somebody who only looks at `state` must not meet an unhandled rejection.
+    promise.catch(() => {});
+    return promise;
+  }
+}
+
+class LedgerWrite implements Write {
+  constructor(readonly ledger: Ledger, readonly seq: number) {}
+
+  get state(): WriteState {
+    const { ledger, seq } = this;
+    if (ledger.refusalOf(seq)) return 'rejected';
+    if (seq <= ledger.ackedSeq) return 'acked';
+    return seq <= ledger.durableSeq ? 'durable' : 'local';
+  }
+
+  get durable(): Promise<void> { return this.ledger.durable(this.seq); }
+  get acked(): Promise<void> { return this.ledger.acked(this.seq); }
+}
+
+/** Waits mostly come in order of seq; the few that do not are moved back to their place. */
+function insert(queue: Waiting[], waiting: Waiting): void {
+  let at = queue.length;
+  while (at > 0 && queue[at - 1].seq > waiting.seq) at--;
+  queue.splice(at, 0, waiting);
+}
+
+function release(queue: Waiting[], reached: number): void {
+  let count = 0;
+  while (count < queue.length && queue[count].seq <= reached) queue[count++].resolve();
+  queue.splice(0, count);
+}
+
+function never(message: string): Promise<void> {
+  return rejected(new HeadwaterError('not_attached', message));
+}
+
+function rejected(error: HeadwaterError): Promise<void> {
+  const promise = Promise.reject(error);
+  promise.catch(() => {});
+  return promise;
+}
+
+/** The ledgers of a document, one per replica it was written under in this session. */
+export type Ledgers = Map<ReplicaId, Ledger>;
