@@ -77,7 +77,7 @@ async function perform(recording: Recording, cast: Cast, server: ServerProcess |
   let problem: unknown;
   await cast.start();
   await cast.finished(() => {
-    options.look?.(cast.acked, total, `${killed} kills; ${cast.note}`);
+    options.look?.(cast.acked, total, `${killed} ${killed === 1 ? 'kill' : 'kills'}; ${cast.note}`);
     if (!server || restarting || cast.acked < (moments[killed] ?? Infinity)) return;
     killed++;
     restarting = revive(server, 300 * random()).catch((error: unknown) => { problem = error; }).then(() => { restarting = undefined; });
