@@ -299,6 +299,7 @@ describe('a failed commit', () => {
     await Promise.all([first, second]);
     expect(author.acks).toEqual([]);
     expect(author.failures).toEqual(['unavailable', 'unavailable']);
+    await turns(3);
     expect(await store.head('a')).toBe(0);
   });
 

@@ -131,6 +131,33 @@ if (!chromiumPath) {
     }
   });
 
+  it('keeps two windows of one browser apart as writers and together as text', async () => {
+    const context = await browser.newContext();
+    const [one, two] = [await Window.open(context, server.http, 'notes'), await Window.open(context, server.http, 'notes')];
+    windows.push(one, two);
+    await one.isLive();
+    await two.isLive();
+    await one.caretAt(0);
+    await one.type('one ');
+    await two.holds('one ');
+    await one.click('toggle');
+    await two.click('toggle');
+    await one.caretAt(4);
+    await one.type('left behind ');
+    await two.caretAt(4);
+    await two.type('two');
+    await one.is('tally-local', '0');
+    await two.is('tally-local', '0');
+    // The first window goes for good; what it stored is this browser's, and the second sends it.
+    await one.page.close();
+    await two.page.reload();
+    await two.click('toggle');
+    await two.settled();
+    const text = await two.text();
+    expect([...text.matchAll(/left behind /g), ...text.matchAll(/two/g), ...text.matchAll(/one /g)]).toHaveLength(3);
+    await expectEqual(text, two);
+  });
+
   it('adds up counters and unites tags of both windows, offline ones too', async () => {
     const [one, two] = [await device(), await device()];
     await one.click('toggle');
@@ -163,7 +190,7 @@ if (!chromiumPath) {
     await two.caretAt(0);
     await two.type('here');
     await one.shows('people', 'in the text');
-    await one.page.locator('.caret', { hasText: 'Grace' }).waitFor();
+    await one.page.locator('.flag', { hasText: 'Grace' }).waitFor();
     await two.page.context().close();
     await one.shows('people', 'Nobody else yet.');
   });

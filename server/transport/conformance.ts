@@ -18,7 +18,10 @@ class Peer implements SocketEvents {
 
   constructor(readonly socket: Socket) {}
   frame(bytes: Uint8Array): void { this.frames.push(bytes); }
-  lagging(): void { this.lags += 1; }
+  lagging(): void {
+    this.lags += 1;
+    this.socket.unsubscribe('t');
+  }
   drain(): void { this.drains += 1; }
   close(code: number, reason: string): void { this.closed = [code, reason]; }
 }
