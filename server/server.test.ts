@@ -1,5 +1,6 @@
 // The whole server over real sockets, both transports, and a loopback link: what a client can see of it.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -428,7 +429,7 @@ async function getJson(port: number, path: string): Promise<unknown> {
 
 /** Does not compress, so that a snapshot is as big as what went into it. */
 function randomText(length: number): string {
-  return Array.from({ length }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
+  return randomBytes(Math.ceil((length * 3) / 4)).toString('base64').slice(0, length);
 }
 
 async function until(claim: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {
