@@ -8,6 +8,7 @@ import { FugueMax } from './fugue-max.js';
 import { mutants as fugueMutants, mutate as mutateFugue } from './fugue-mutants.js';
 import { mutants as syncMutants, mutate as mutateSync } from './sync-mutants.js';
 import { SyncProtocol, type Bounds } from './sync-protocol.js';
+import { SyncSession } from './sync-session.js';
 
 export interface Run {
   about: string;
@@ -15,6 +16,8 @@ export interface Run {
   spec: () => Spec<unknown>;
   states: number;
   depth: number;
+  /** The numbers are least ones: the code that ships may change its inner states without changing what it does. */
+  isFloor?: boolean;
   /** Too long for every test run. */
   isDeep?: boolean;
 }
@@ -29,6 +32,7 @@ export interface MutantRun {
 }
 
 const sync = (bounds: Bounds) => () => new SyncProtocol(bounds).spec() as Spec<unknown>;
+const session = (bounds: Bounds) => () => new SyncSession(bounds).spec() as Spec<unknown>;
 const fugue = (inserts: number, deletes: number) => () => new FugueMax({ replicas: ['a', 'b', 'c'], inserts, deletes }).spec() as Spec<unknown>;
 
 export const runs: Record<string, Run> = {
@@ -51,6 +55,18 @@ export const runs: Record<string, Run> = {
   'sync-both': {
     about: 'two clients writing one op each, two nodes, any one fault',
     module: 'SyncProtocol', spec: sync({ writes: { a: 1, b: 1 }, nodes: ['m', 'n'], faults: 1 }), states: 137_910, depth: 35, isDeep: true,
+  },
+  'session': {
+    about: 'as sync, with the session reducer that ships',
+    module: 'SyncProtocol', spec: session({ writes: { a: 1, b: 1 }, nodes: ['n'], faults: 1 }), states: 20_000, depth: 30, isFloor: true,
+  },
+  'session-nodes': {
+    about: 'as sync-nodes, with the session reducer that ships',
+    module: 'SyncProtocol', spec: session({ writes: { a: 2 }, nodes: ['m', 'n'], faults: 1 }), states: 9_000, depth: 30, isFloor: true,
+  },
+  'session-two-faults': {
+    about: 'as session-nodes, with any two faults',
+    module: 'SyncProtocol', spec: session({ writes: { a: 2 }, nodes: ['m', 'n'], faults: 2 }), states: 300_000, depth: 30, isFloor: true, isDeep: true,
   },
   'fugue': { about: 'three replicas, four inserts', module: 'FugueMax', spec: fugue(4, 0), states: 71_000, depth: 12 },
   'fugue-deletes': { about: 'three replicas, three inserts, one delete', module: 'FugueMax', spec: fugue(3, 1), states: 43_259, depth: 12 },
@@ -86,5 +102,10 @@ const fugueRuns = Object.entries(fugueMutants).map(([name, mutant]): [string, Mu
   mistake: mutant.mistake, caughtBy: mutant.caughtBy, module: 'FugueMax', steps: steps[name],
   spec: () => mutateFugue(new FugueMax(mutant.bounds), mutant).spec() as Spec<unknown>,
 }]);
+
+/** The same mistakes around the session that ships. Whether it goes over a gap is its own decision, not the model's. */
+export const sessionMutants: Record<string, Pick<MutantRun, 'caughtBy' | 'spec'>> = Object.fromEntries(
+  Object.entries(syncMutants).filter(([name]) => name !== 'cursor-over-gap').map(([name, mutant]) =>
+    [name, { caughtBy: mutant.caughtBy, spec: () => mutateSync(new SyncSession(mutant.bounds), mutant).spec() as Spec<unknown> }]));
 
 export const mutantRuns: Record<string, MutantRun> = Object.fromEntries([...syncRuns, ...fugueRuns]);
