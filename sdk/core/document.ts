@@ -66,14 +66,12 @@ export class EngineDocument {
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
     const status = this.#call((handle) => engine.document_receive(handle, bytes.length, options.wait ?? true, options.stampMax ?? 0));
-    engine.document_result();
-    const result = outboxWords();
-    if (result[3] !== 0) {
+    if (engine.receive_replaced()) {
       this.generation++;
       this.#keys.clear();
     }
-    if (status !== Status.Ok) throw failure(status, { replica: replicaFromWords(result[7], result[6]), seq: result[4] });
-    return { applied: result[0], duplicates: result[1], waiting: result[2] };
+    if (status !== Status.Ok) throw failure(status, neededOp());
+    return { applied: engine.receive_applied(), duplicates: engine.receive_duplicates(), waiting: engine.receive_waiting() };
   }
 
   /** Own ops since the last take, as one update; null when there are none. A copy. */
@@ -347,6 +345,13 @@ export class EngineDocument {
     this.#check(status);
     return true;
   }
+}
+
+/** What the block that could not be applied waits for. */
+function neededOp(): { replica: ReplicaId; seq: number } {
+  engine.receive_needed();
+  const [seq, , low, high] = outboxWords();
+  return { replica: replicaFromWords(high, low), seq };
 }
 
 function checkKey(key: unknown): void {
