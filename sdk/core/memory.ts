@@ -12,8 +12,9 @@ let inboxAt = 0;
 let inboxBytes = 0;
 
 const encoder = new TextEncoder();
-const utf8 = new TextDecoder();
-const utf16 = new TextDecoder('utf-16le');
+// U+FEFF is a character like any other here: without ignoreBOM a decoder swallows it at the start.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const utf16 = new TextDecoder('utf-16le', { ignoreBOM: true });
 
 function refresh(): void {
   if (bytes.buffer === engine.memory.buffer) return;
