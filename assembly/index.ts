@@ -9,7 +9,7 @@ import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, outboxAt, outboxLength, outboxWriter, reserveInbox, sendView, sendWriter } from "./memory/mailbox";
 import { NONE } from "./memory/hashmap";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
-import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen } from "./document";
+import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen, receiving } from "./document";
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
@@ -59,7 +59,10 @@ export function document_receive(doc: Document, bytes: u32, mayWait: bool, stamp
   clearReplaced();
   doc.events.count = 0;
   const limit = stampMaxMs > 0 ? stampOfMs(stampMaxMs) | 0xffff : u64.MAX_VALUE;
-  return receive(doc, inboxStart(), bytes, mayWait, limit);
+  receiving(true);
+  const status = receive(doc, inboxStart(), bytes, mayWait, limit);
+  receiving(false);
+  return status;
 }
 
 /** After document_receive, as u32s: applied, duplicates, waiting, isReplaced, needed seq, 0, needed replica low, high. */

@@ -243,7 +243,9 @@ export class EngineDocument {
 
   // ---- counter ------------------------------------------------------------------------------------
 
+  /** @throws HeadwaterError `invalid_argument` when the step is no safe integer, or the sum would be none */
   counterAdd(container: number, step: number): void {
+    if (!Number.isSafeInteger(step)) throw new HeadwaterError('invalid_argument', 'a counter takes whole numbers up to 2^53 - 1; round the step', { step });
     this.#check(engine.counter_add(this.#live(), container, step));
   }
 
@@ -285,6 +287,7 @@ export class EngineDocument {
   textLength(container: number): number { return engine.text_length(this.#live(), container); }
 
   textInsert(container: number, index: number, text: string): void {
+    checkIndex(index);
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
     if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
     putUnits(text);
@@ -292,6 +295,8 @@ export class EngineDocument {
   }
 
   textDelete(container: number, index: number, count: number): void {
+    checkIndex(index);
+    checkIndex(count);
     this.#check(engine.text_delete(this.#live(), container, index, count), index);
   }
 
@@ -344,6 +349,11 @@ export class EngineDocument {
     this.#check(status);
     return true;
   }
+}
+
+/** What is no u32 would cross the border as another number. */
+function checkIndex(index: number): void {
+  if (index >>> 0 !== index) throw failure(Status.IndexOutOfRange, { index });
 }
 
 function checkKey(key: unknown): void {
