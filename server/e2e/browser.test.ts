@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
+import { Random, seedFromEnv } from '../../sdk/testing/seed.js';
 import { Window, chromiumPath, launch, launchOn } from './browser.js';
 import { ServerProcess } from './server-process.js';
 
@@ -130,6 +131,46 @@ if (!chromiumPath) {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  it('converges after a rough while: typing, deleting, going offline, reloading, a server killed', async () => {
+    const random = new Random(seedFromEnv());
+    const all = [await device(), await device(), await device()];
+    let typed = 0;
+    for (let step = 0; step < 45; step++) {
+      if (step % 20 === 10) {
+        await server.kill();
+        await server.resume();
+      }
+      await rough(all[random.int(all.length)], random, () => unusual(typed++));
+    }
+    for (const window of all) {
+      if (await window.isOffline()) await window.click('toggle');
+      await window.isLive();
+      await window.settled();
+    }
+    await expectEqual((await server.document('notes')).data.text as string, ...all);
+    const characters = [...await all[0].text()];
+    expect(characters).toHaveLength(new Set(characters).size);
+  });
+
+  /** Three characters used nowhere else: one found twice was applied twice. */
+  function unusual(count: number): string {
+    return String.fromCodePoint(...[0, 1, 2].map((offset) => 0x4e00 + 3 * count + offset));
+  }
+
+  /** One thing a person might do. */
+  async function rough(window: Window, random: Random, word: () => string): Promise<void> {
+    const dice = random.int(10);
+    if (dice === 0) return window.click('toggle');
+    if (dice === 1) {
+      await window.page.getByTestId('tally-local').filter({ hasText: /^0$/ }).waitFor();
+      await window.page.reload();
+      return window.title('notes');
+    }
+    await window.caretAt(random.int((await window.text()).length + 1));
+    if (dice < 4) return window.page.keyboard.press(random.pick(['Backspace', 'Delete']));
+    await window.type(word());
+  }
 
   it('keeps two windows of one browser apart as writers and together as text', async () => {
     const context = await browser.newContext();

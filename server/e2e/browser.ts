@@ -43,6 +43,11 @@ export class Window {
     await this.is('connection', 'Live');
   }
 
+  /** Whether the person took it offline. */
+  async isOffline(): Promise<boolean> {
+    return await this.page.getByTestId('toggle').getAttribute('aria-pressed') === 'true';
+  }
+
   /** Waits until an element shows exactly this. */
   async is(testId: string, text: string): Promise<void> {
     await this.page.getByTestId(testId).filter({ hasText: new RegExp(`^\\s*${escaped(text)}\\s*$`) }).waitFor();

@@ -14,6 +14,7 @@ import { readRecording } from './recording.js';
 import type { Recording } from './recording.js';
 import type { AuthorResult } from './replay-author.js';
 import { ServerProcess, storedDocument } from './server-process.js';
+import type { StoredDocument } from './server-process.js';
 import { judge } from './verdict.js';
 import type { Copy } from './verdict.js';
 
@@ -135,8 +136,7 @@ function conclude(expected: string, recording: Recording, results: AuthorResult[
   if (wrong.length > 0) throw new Error(wrong.join('; '));
 }
 
-function textOf(data: unknown): string {
-  const text = (data as { text?: unknown } | null)?.text;
+function textOf({ text }: StoredDocument['data']): string {
   return typeof text === 'string' ? text : '';
 }
 
