@@ -104,20 +104,24 @@ describe('pushes', () => {
 
   it('that miss a dependency are asked for again, but not for ever', () => {
     const miss: SessionEvent = { type: 'missing-dependency', document: 'a' };
-    const times = (count: number) => Array.from({ length: count }, () => miss);
+    const times = (count: number) => Array.from({ length: count }, () => [subscribe('a'), miss]).flat();
+    expect(play([hello, subscribe('a'), miss, miss])[1]).toEqual([]);
     const base = [hello, subscribe('a')];
     expect(sent(play([...base, ...times(limits.missingInARowMax)])[1])).toEqual([{ type: 'resync', document: 'a' }]);
     expect(sent(play([...base, ...times(limits.missingInARowMax + 1)])[1])).toMatchObject([{ type: 'error', code: 'missing_dependency', document: 'a' }]);
     const progress: SessionEvent = { type: 'progress', document: 'a' };
-    expect(sent(play([...base, ...times(limits.missingInARowMax), progress, miss])[1])).toEqual([{ type: 'resync', document: 'a' }]);
+    expect(sent(play([...base, ...times(limits.missingInARowMax), progress, subscribe('a'), miss])[1])).toEqual([{ type: 'resync', document: 'a' }]);
   });
 
   it('that could not be stored leave the document, to be subscribed again', () => {
-    const [state, effects] = play([hello, subscribe('a'), { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later' }]);
+    const [state, effects] = play([hello, subscribe('a'), { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later', isAnswer: false }]);
     expect(effects).toEqual([
       { type: 'leave', document: 'a' }, { type: 'send', message: { type: 'error', code: 'unavailable', message: 'later', document: 'a' } },
     ]);
     expect(state.documents.size).toBe(0);
+    const again: SessionEvent = { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later', isAnswer: false };
+    expect(play([again], state)[1]).toEqual([]);
+    expect(sent(play([{ ...again, isAnswer: true }], state)[1])).toMatchObject([{ type: 'error', document: 'a' }]);
   });
 });
 

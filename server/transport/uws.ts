@@ -6,14 +6,15 @@
 
 import * as uws from 'uWebSockets.js';
 import {
-  closeGraceMs, closeText, splitProtocols,
+  closeGraceMs, closeText, deafEvents, splitProtocols,
   type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
-  type TransportHandlers, type TransportLimits,
+  type TransportHandlers, type TransportLimits, type UpgradeAnswer,
 } from './transport.js';
 import { portError } from './port-error.js';
 
 interface UserData {
   socket: UwsSocket;
+  verdict: UpgradeAnswer & { accept: true };
 }
 
 // The type file of the package lacks this form of listen, and has the constant inside an enum that is not there.
@@ -42,7 +43,7 @@ export class UwsTransport implements ServerTransport {
       sendPingsAutomatically: false,
       idleTimeout: 0,
       upgrade: (response, request, context) => upgrade(response, request, context, handlers),
-      open: (ws) => ws.getUserData().socket.open(ws, handlers),
+      open: (ws) => ws.getUserData().socket.open(ws, ws.getUserData().verdict, handlers),
       message: (ws, bytes) => ws.getUserData().socket.events.frame(new Uint8Array(bytes.slice(0))),
       dropped: (ws) => ws.getUserData().socket.lag(),
       drain: (ws) => ws.getUserData().socket.events.drain(),
@@ -83,7 +84,7 @@ export class UwsTransport implements ServerTransport {
 }
 
 class UwsSocket implements Socket {
-  events!: SocketEvents;
+  events: SocketEvents = deafEvents;
   private ws: uws.WebSocket<UserData> | null = null;
   private isLagging = false;
 
@@ -120,9 +121,10 @@ class UwsSocket implements Socket {
     ws.end(code, closeText(reason));
   }
 
-  open(ws: uws.WebSocket<UserData>, handlers: TransportHandlers): void {
+  open(ws: uws.WebSocket<UserData>, { close }: { close?: { code: number; reason: string } }, handlers: TransportHandlers): void {
     this.ws = ws;
-    this.events = handlers.open(this);
+    if (close === undefined) this.events = handlers.open(this);
+    else this.close(close.code, close.reason);
   }
 
   lag(): void {
@@ -158,7 +160,7 @@ function upgrade(
     return;
   }
   response.upgrade<UserData>(
-    { socket: new UwsSocket(head.remoteAddress) },
+    { socket: new UwsSocket(head.remoteAddress), verdict },
     request.getHeader('sec-websocket-key'),
     verdict.protocol,
     request.getHeader('sec-websocket-extensions'),
