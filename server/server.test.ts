@@ -12,6 +12,7 @@ import { decodeFrame, encodeFrame } from '../sdk/wire/frame.js';
 import type { Message } from '../sdk/wire/message.js';
 import { silentLog } from './log.js';
 import { createServer, type Server, type ServerOptions } from './server.js';
+import { SlowStore } from './testing/slow-store.js';
 import { join, Writer } from './testing/writer.js';
 import { TestWebSocket } from './transport/ws.js';
 
@@ -383,6 +384,40 @@ describe('a log', () => {
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.join('\n')).not.toMatch(/canary/i);
     expect((await readFile(joinPath(folder, 'data.db'))).includes('CANARY')).toBe(true);
+  });
+});
+
+describe('a stopping server', () => {
+  it('acks what it has taken in before it says goodbye', async () => {
+    const store = await SlowStore.open();
+    const server = await start({ store });
+    const client = await TestClient.connect(server.port);
+    await client.subscribe('a');
+    const goOn = store.hold();
+    const writer = new Writer();
+    for (let i = 0; i < 10; i += 1) client.send({ type: 'push', document: 'a', batches: writer.set('x', i) });
+    client.send({ type: 'ping', nonce: 1 });
+    await client.next('pong');
+    const closing = server.close();
+    setTimeout(goOn, 50);
+    await closing;
+    await until(() => client.closed !== null);
+    expect(client.messages.slice(-2)).toMatchObject([{ type: 'ack', entries: [{ seq: 10 }] }, { type: 'goodbye' }]);
+  });
+
+  it('does not wait for ever for a store that hangs', async () => {
+    const store = await SlowStore.open();
+    const server = await start({ store, limits: { drainMsMax: 300 } });
+    const client = await TestClient.connect(server.port);
+    const goOn = store.hold();
+    client.send({ type: 'push', document: 'a', batches: new Writer().set('x', 1) });
+    client.send({ type: 'ping', nonce: 1 });
+    await client.next('pong');
+    const before = Date.now();
+    await server.close();
+    expect(Date.now() - before).toBeLessThan(2_000);
+    expect(client.of('ack')).toEqual([]);
+    goOn();
   });
 });
 

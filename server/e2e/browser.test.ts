@@ -86,6 +86,7 @@ if (!chromiumPath) {
     await one.type(' offline');
     await two.caretAt(0);
     await two.type('online ');
+    await one.stored();
     await one.shows('writes', 'saved on this device');
     await one.page.reload();
     await one.holds('shared offline');
@@ -119,7 +120,7 @@ if (!chromiumPath) {
       await one.settled();
       await server.kill();
       await one.type(' and not yet acked');
-      await one.page.locator('[data-testid=tally-local]', { hasText: /^0$/ }).waitFor();
+      await one.stored();
       await first.close();
 
       await server.resume();
@@ -163,7 +164,7 @@ if (!chromiumPath) {
     const dice = random.int(10);
     if (dice === 0) return window.click('toggle');
     if (dice === 1) {
-      await window.page.getByTestId('tally-local').filter({ hasText: /^0$/ }).waitFor();
+      await window.stored();
       await window.page.reload();
       return window.title('notes');
     }
@@ -187,8 +188,8 @@ if (!chromiumPath) {
     await one.type('left behind ');
     await two.caretAt(4);
     await two.type('two');
-    await one.is('tally-local', '0');
-    await two.is('tally-local', '0');
+    await one.stored();
+    await two.stored();
     // The first window goes for good; what it stored is this browser's, and the second sends it.
     await one.page.close();
     await two.page.reload();
