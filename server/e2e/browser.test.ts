@@ -88,7 +88,7 @@ if (!chromiumPath) {
     await two.type('online ');
     await one.stored();
     await one.shows('writes', 'saved on this device');
-    await one.page.reload();
+    await one.reload('notes');
     await one.holds('shared offline');
     await one.is('connection', 'Offline');
     await one.click('toggle');
@@ -165,8 +165,7 @@ if (!chromiumPath) {
     if (dice === 0) return window.click('toggle');
     if (dice === 1) {
       await window.stored();
-      await window.page.reload();
-      return window.title('notes');
+      return window.reload('notes');
     }
     await window.caretAt(random.int((await window.text()).length + 1));
     if (dice < 4) return window.page.keyboard.press(random.pick(['Backspace', 'Delete']));
@@ -192,7 +191,7 @@ if (!chromiumPath) {
     await two.stored();
     // The first window goes for good; what it stored is this browser's, and the second sends it.
     await one.page.close();
-    await two.page.reload();
+    await two.reload('notes');
     await two.click('toggle');
     await two.settled();
     const text = await two.text();

@@ -41,6 +41,12 @@ export class Window {
     return window;
   }
 
+  /** A button does nothing until the page is bound to its document, which sets the title. */
+  async reload(document: string): Promise<void> {
+    await this.page.reload();
+    await this.title(document);
+  }
+
   async title(document: string): Promise<void> {
     await this.page.getByTestId('title').getByText(document, { exact: true }).waitFor();
   }
