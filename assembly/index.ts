@@ -116,6 +116,9 @@ export function document_seq(doc: Document, high: u32, low: u32): u32 {
   return index == NONE ? 0 : replicaAt(doc, index).seq;
 }
 
+/** Highest seq of the replica own ops are written under. */
+export function document_own_seq(doc: Document): u32 { return replicaAt(doc, doc.self).seq; }
+
 /** Blocks that wait for ops not here, and their bytes. */
 export function document_waiting(doc: Document): u32 { return doc.waitingCount; }
 

@@ -91,7 +91,7 @@ export class Connection implements SocketEvents, Author {
 
   failed(document: string, code: 'missing_dependency' | 'unavailable' | 'protocol_error', reason: string): void {
     if (code === 'missing_dependency') this.handle({ type: 'missing-dependency', document });
-    else if (code === 'unavailable') this.handle({ type: 'unavailable', document, code, reason });
+    else if (code === 'unavailable') this.handle({ type: 'unavailable', document, code, reason, isAnswer: false });
     else this.handle({ type: 'malformed', code, reason });
   }
 
@@ -155,8 +155,8 @@ export class Connection implements SocketEvents, Author {
     if (verdict === 'too-many') this.sendError('rate_limited', 'too many present replicas on one connection');
   }
 
-  private sendError(code: ErrorCode, message: string): void {
-    this.send({ type: 'error', code, message });
+  private sendError(code: ErrorCode, message: string, document?: string): void {
+    this.send({ type: 'error', code, message, ...(document !== undefined && { document }) });
   }
 
   // ── subscriptions ─────────────────────────────────────────────────────────────────────────────
@@ -177,7 +177,10 @@ export class Connection implements SocketEvents, Author {
       if (joined !== undefined) (joined.room = room).enter(this);
       await this.start(room, epoch === this.context.epoch ? lsn : 0, turn);
     } catch (cause) {
-      if (this.state.phase === 'open') this.refuseDocument(document, cause);
+      const isLatest = this.joined.get(document)?.turn === turn || !this.joined.has(document);
+      if (isLatest) this.refuseDocument(document, cause, true);
+      // A later subscribe waits behind this one; only its own answer may end the subscription.
+      else this.sendError(passing(cause), (cause as Error).message, document);
     }
   }
 
@@ -229,11 +232,10 @@ export class Connection implements SocketEvents, Author {
     this.send({ type: 'resync', document: room.document });
   }
 
-  private refuseDocument(document: string, cause: unknown): void {
-    const code = codeOf(cause, 'unavailable');
-    const passing = code === 'closed' || code === 'internal' ? 'unavailable' : code;
-    this.context.log.warn({ document, code, reason: (cause as Error).message }, 'a document cannot be served');
-    this.handle({ type: 'unavailable', document, code: passing, reason: (cause as Error).message });
+  private refuseDocument(document: string, cause: unknown, isAnswer = false): void {
+    const [code, reason] = [passing(cause), (cause as Error).message];
+    this.context.log.warn({ document, code, reason }, 'a document cannot be served');
+    this.handle({ type: 'unavailable', document, code, reason, isAnswer });
   }
 
   private halt(document: string): void {
@@ -253,6 +255,12 @@ export class Connection implements SocketEvents, Author {
     if (this.socket.bufferedBytes <= this.context.limits.chunkBytesMax) return noWait;
     return new Promise((resolve) => this.drained.push(resolve));
   }
+}
+
+/** A stopping server and a fault of ours are worth another try; a damaged log is not. */
+function passing(cause: unknown): ErrorCode {
+  const code = codeOf(cause, 'unavailable');
+  return code === 'closed' ? 'unavailable' : code;
 }
 
 function codeOf(cause: unknown, otherwise: ErrorCode): ErrorCode {

@@ -13,8 +13,8 @@ export const defaultLimits = {
   blockBytesMax: wire.frameBytesMax - wire.frameOverheadBytes,
   documentsPerSocketMax: 256,
   presenceBytesMax: wire.presenceBytesMax,
-  /** Pushes in a row that miss a dependency before the document is refused to that socket. */
-  missingInARowMax: 3,
+  /** Resyncs in a row for a push that misses a dependency before the document is refused to that socket. */
+  missingInARowMax: 8,
   /** Presence values one socket may keep alive in one document: one per tab behind a leader, generously. */
   presencePerSocketMax: 64,
   /** Pushed by one socket and neither acked nor refused yet. Past it the socket is closed and may return. */

@@ -77,6 +77,14 @@ async function logged(document = 'a'): Promise<string> {
   return digest;
 }
 
+const opened: Room[] = [];
+
+async function openRoom(document: string, context: RoomContext): Promise<Room> {
+  const room = await Room.open(document, context);
+  opened.push(room);
+  return room;
+}
+
 beforeEach(async () => {
   store = await SlowStore.open();
   events = [];
@@ -84,11 +92,14 @@ beforeEach(async () => {
   nowMs = Date.now();
   store.onCommit = () => events.push('committed');
 });
-afterEach(() => store.close());
+afterEach(async () => {
+  for (const room of opened.splice(0)) room.abandon();
+  await store.close();
+});
 
 describe('a push', () => {
   it('is committed, then published, then acked; nothing before the commit', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const goOn = store.hold();
     const push = room.push(new TestAuthor(), new Writer().set('x', 1));
     await turns(5);
@@ -101,7 +112,7 @@ describe('a push', () => {
   });
 
   it('shares the next commit, and one frame, with all that came while one was in flight', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const goOn = store.hold();
     const [ada, bob] = [new TestAuthor('ada'), new TestAuthor('bob')];
     const [one, two] = [new Writer(), new Writer()];
@@ -118,7 +129,7 @@ describe('a push', () => {
 
   it('keeps groups of all documents within the caps of rows and bytes', async () => {
     const context = contextOf({ limits: { groupRowsMax: 3, groupBytesMax: 4_096 } });
-    const [a, b] = [await Room.open('a', context), await Room.open('b', context)];
+    const [a, b] = [await openRoom('a', context), await openRoom('b', context)];
     const writer = new Writer();
     const small = Array.from({ length: 7 }, (_, i) => a.push(new TestAuthor(), writer.set('x', i)));
     const other = new Writer();
@@ -128,7 +139,7 @@ describe('a push', () => {
   });
 
   it('is answered again when it is repeated, and logged once', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const writer = new Writer();
     const bytes = join(writer.set('x', 1), writer.set('x', 2));
     await room.push(new TestAuthor('first'), bytes);
@@ -138,7 +149,7 @@ describe('a push', () => {
   });
 
   it('is not acked before its first commit when it is repeated meanwhile', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const goOn = store.hold();
     const bytes = new Writer().set('x', 1);
     const pushes = [room.push(new TestAuthor('first'), bytes), room.push(new TestAuthor('again'), bytes)];
@@ -150,7 +161,7 @@ describe('a push', () => {
   });
 
   it('that is not batches at all fails, and changes nothing', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     const whole = new Writer().set('x', 'some value');
     for (const bytes of [new Uint8Array([1, 2, 3]), whole.subarray(0, whole.length - 1), new Uint8Array(0).fill(0), new Uint8Array(50).fill(255)]) {
@@ -164,7 +175,7 @@ describe('a push', () => {
   });
 
   it('of a snapshot fails: a log is made of what its authors wrote', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     const writer = new Writer();
     writer.set('x', 1);
@@ -173,7 +184,7 @@ describe('a push', () => {
   });
 
   it('whose dependency is missing is not logged', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const writer = new Writer();
     const [first, second] = [writer.set('x', 1), writer.set('x', 2)];
     const author = new TestAuthor();
@@ -189,7 +200,7 @@ describe('a refused batch', () => {
   const ahead = 5 * 60_000;
 
   it('is logged as a void, in its place, and told to its author after the commit', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     const writer = new Writer();
     await room.push(author, join(writer.set('x', 1), writer.set('x', 'future', nowMs + ahead + 60_000)));
@@ -201,7 +212,7 @@ describe('a refused batch', () => {
   });
 
   it('is one stamped past the limit, and not one at it', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     await room.push(author, new Writer().set('x', 1, nowMs + ahead - 1_000));
     expect(author.rejections).toEqual([]);
@@ -210,7 +221,7 @@ describe('a refused batch', () => {
   });
 
   it('takes with it what its author built on it, and lets the author go on after', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     const writer = new Writer();
     await room.push(author, writer.set('x', 'future', nowMs + 2 * ahead));
@@ -222,7 +233,7 @@ describe('a refused batch', () => {
   });
 
   it('is refused again, with the same code, when it is repeated', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const bytes = new Writer().set('x', 1, nowMs + 2 * ahead);
     await room.push(new TestAuthor('first'), bytes);
     await room.push(new TestAuthor('again'), bytes);
@@ -233,7 +244,7 @@ describe('a refused batch', () => {
   it('is one bigger than a block may be, and not one of that size', async () => {
     const bytes = new Writer().set('x', 'y'.repeat(500));
     for (const [blockBytesMax, refused] of [[bytes.length, 0], [bytes.length - 1, 1]]) {
-      const room = await Room.open(`limit ${blockBytesMax}`, contextOf({ limits: { blockBytesMax } }));
+      const room = await openRoom(`limit ${blockBytesMax}`, contextOf({ limits: { blockBytesMax } }));
       const author = new TestAuthor();
       await room.push(author, bytes);
       expect([author.acks.length, author.rejections.length]).toEqual([1 - refused, refused]);
@@ -243,7 +254,7 @@ describe('a refused batch', () => {
 
 describe('two writers under one replica id', () => {
   it.each(['after the first is committed', 'while the first is in flight'])('are told apart %s', async (when) => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const original = new Writer();
     const copy = new Writer(original.replica);
     const [ada, bob] = [new TestAuthor('ada'), new TestAuthor('bob')];
@@ -268,7 +279,7 @@ describe('two writers under one replica id', () => {
 
 describe('a failed commit', () => {
   it('acks nothing, publishes nothing, and leaves the room as the log is', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const writer = new Writer();
     const author = new TestAuthor();
     await room.push(author, writer.set('x', 'stored'));
@@ -285,7 +296,7 @@ describe('a failed commit', () => {
   });
 
   it('takes with it what was queued behind it', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const [ada, bob] = [new Writer(), new Writer()];
     const author = new TestAuthor();
     const goOn = store.hold();
@@ -299,11 +310,12 @@ describe('a failed commit', () => {
     await Promise.all([first, second]);
     expect(author.acks).toEqual([]);
     expect(author.failures).toEqual(['unavailable', 'unavailable']);
+    await turns(3);
     expect(await store.head('a')).toBe(0);
   });
 
   it('that succeeded all the same is published from the log, and its retry acked and not logged twice', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const author = new TestAuthor();
     store.weather.push('fail-after-commit');
     const bytes = new Writer().set('x', 1);
@@ -318,7 +330,7 @@ describe('a failed commit', () => {
 
   it('does not touch other documents', async () => {
     const context = contextOf();
-    const [a, b] = [await Room.open('a', context), await Room.open('b', context)];
+    const [a, b] = [await openRoom('a', context), await openRoom('b', context)];
     const author = new TestAuthor();
     await b.push(author, new Writer().set('x', 1));
     store.weather.push('fail');
@@ -329,7 +341,7 @@ describe('a failed commit', () => {
   });
 
   it('of many in a row still ends with everything stored once the disk works', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     const writer = new Writer();
     const author = new TestAuthor();
     store.weather.push('fail', 'fail-after-commit', 'fail', 'fail');
@@ -345,13 +357,13 @@ describe('a failed commit', () => {
 describe('loading', () => {
   it('gives the state of snapshot and log', async () => {
     const writer = new Writer();
-    let room = await Room.open('a', contextOf());
+    let room = await openRoom('a', contextOf());
     for (let i = 0; i < 5; i += 1) await room.push(new TestAuthor(), writer.type(`${i} `));
     await room.close();
     expect((await store.readSnapshot('a'))!.lsn).toBe(5);
-    room = await Room.open('a', contextOf());
+    room = await openRoom('a', contextOf());
     await room.push(new TestAuthor(), writer.type('end'));
-    room = await Room.open('a', contextOf());
+    room = await openRoom('a', contextOf());
     expect(await room.describe()).toMatchObject({ lsn: 6, data: { text: '0 1 2 3 4 end' }, digest: writer.document.digest() });
   });
 
@@ -366,11 +378,11 @@ describe('loading', () => {
   });
 
   it('goes by the log when the snapshot is damaged', async () => {
-    const room = await Room.open('a', contextOf());
+    const room = await openRoom('a', contextOf());
     await room.push(new TestAuthor(), new Writer().set('x', 1));
     await room.close();
     damage('snapshots', 1);
-    expect((await (await Room.open('a', contextOf())).describe()).data).toEqual({ x: 1 });
+    expect((await (await openRoom('a', contextOf())).describe()).data).toEqual({ x: 1 });
   });
 
   it('happens once however many ask', async () => {
@@ -419,7 +431,7 @@ describe('a snapshot', () => {
   });
 
   it('is written once so many entries have come, and not before', async () => {
-    const room = await Room.open('a', contextOf({ limits: { snapshotEntriesMin: 3 } }));
+    const room = await openRoom('a', contextOf({ limits: { snapshotEntriesMin: 3 } }));
     const writer = new Writer();
     for (const expected of [[], [], [3], [3], [3], [3, 6]]) {
       await room.push(new TestAuthor(), writer.type('x'));
@@ -432,7 +444,7 @@ describe('a snapshot', () => {
     ['written when they are in', [], [4]],
     ['dropped when they fail', ['fail'], []],
   ] as const)('taken with commits in flight is %s', async (_, weather, expected) => {
-    const room = await Room.open('a', contextOf({ limits: { snapshotEntriesMin: 3 } }));
+    const room = await openRoom('a', contextOf({ limits: { snapshotEntriesMin: 3 } }));
     const [ada, bob] = [new Writer(), new Writer()];
     const author = new TestAuthor();
     const goOn = store.hold();
@@ -452,7 +464,7 @@ describe('a snapshot', () => {
   });
 
   it('that cannot be written is tried again later', async () => {
-    const room = await Room.open('a', contextOf({ limits: { snapshotEntriesMin: 2 } }));
+    const room = await openRoom('a', contextOf({ limits: { snapshotEntriesMin: 2 } }));
     const write = store.writeSnapshot;
     store.writeSnapshot = () => Promise.reject(new Error('disk full'));
     const writer = new Writer();
@@ -480,7 +492,7 @@ describe('a fault of the engine', () => {
         return state;
       },
     };
-    const room = await Room.open('a', context);
+    const room = await openRoom('a', context);
     const [ada, bob] = [new Writer(), new Writer()];
     const author = new TestAuthor();
     const goOn = store.hold();
@@ -524,7 +536,7 @@ describe('two nodes on one store', () => {
       };
       return context;
     });
-    const rooms = [await Room.open('a', contexts[0]), await Room.open('a', contexts[1])];
+    const rooms = [await openRoom('a', contexts[0]), await openRoom('a', contexts[1])];
     const writers = [new Writer(), new Writer()];
     const author = new TestAuthor();
     for (let i = 0; i < 40; i += 1) {

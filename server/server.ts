@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { stampOf } from '../sdk/core/clock.js';
 import { HeadwaterError } from '../sdk/core/errors.js';
 import { encodeFrame } from '../sdk/wire/frame.js';
-import type { Message } from '../sdk/wire/message.js';
+import { closeCodes } from '../sdk/wire/close-codes.js';
+import { subprotocol, type Message } from '../sdk/wire/message.js';
 import { negotiate } from '../sdk/wire/version.js';
 import type { Bus } from './bus/bus.js';
 import { LocalBus } from './bus/local.js';
@@ -128,10 +129,12 @@ class HeadwaterServer implements Server {
   private upgrade(request: RequestHead, protocols: readonly string[]): UpgradeAnswer {
     if (this.closing !== null) return { accept: false, status: 503, message: 'stopping\n' };
     const refusal = refusalOf(request);
-    if (refusal !== null) return { accept: false, status: 403, message: `${refusal}\n` };
     const agreed = negotiate(protocols);
-    if (agreed === null) return { accept: false, status: 400, message: 'the subprotocol headwater.v1 is required\n' };
-    return { accept: true, protocol: agreed.subprotocol };
+    // A browser drops a connection that chose none of what it offered, before it can be told why.
+    const protocol = agreed?.subprotocol ?? protocols[0] ?? '';
+    if (refusal !== null) return { accept: true, protocol, close: { code: closeCodes.forbiddenOrigin, reason: refusal } };
+    if (agreed !== null) return { accept: true, protocol };
+    return { accept: true, protocol, close: { code: closeCodes.versionUnsupported, reason: `this server speaks ${subprotocol}` } };
   }
 
   private open(socket: Socket): Connection {

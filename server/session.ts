@@ -20,8 +20,10 @@ export interface SessionState {
   /** Frames were dropped; everything subscribed must be asked for again once the socket drains. */
   readonly isLagging: boolean;
   readonly unackedBytes: number;
-  /** Pushes in a row that missed a dependency, per document. */
+  /** Resyncs in a row, per document, because a push missed a dependency. */
   readonly missing: ReadonlyMap<string, number>;
+  /** Told to resync for that, and not back yet: what else of the same flight is early says nothing new. */
+  readonly resyncing: ReadonlySet<string>;
 }
 
 export type SessionEvent =
@@ -37,7 +39,8 @@ export type SessionEvent =
   /** Something of the client's was committed. */
   | { type: 'progress'; document: string }
   | { type: 'missing-dependency'; document: string }
-  | { type: 'unavailable'; document: string; code: ErrorCode; reason: string }
+  /** `isAnswer`: it answers a subscribe, each of which gets exactly one answer. */
+  | { type: 'unavailable'; document: string; code: ErrorCode; reason: string; isAnswer: boolean }
   | { type: 'stopping'; retryAfterMs: number }
   | { type: 'closed' };
 
@@ -66,7 +69,7 @@ const closeRestart = 1012;
 export function newSession(nowMs: number): SessionState {
   return {
     phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs,
-    documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(),
+    documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(), resyncing: new Set(),
   };
 }
 
@@ -123,7 +126,7 @@ function subscribe(state: SessionState, { document, lsn, epoch }: MessageOf<'sub
     return [state, [error('too_large', `at most ${limits.documentsPerSocketMax} documents per connection`, document)]];
   }
   const documents = isNew ? new Set(state.documents).add(document) : state.documents;
-  return [{ ...state, documents }, [{ type: 'join', document, lsn, epoch }]];
+  return [{ ...state, documents, resyncing: less(state.resyncing, document) }, [{ type: 'join', document, lsn, epoch }]];
 }
 
 function unsubscribe(state: SessionState, document: string): Step {
@@ -181,18 +184,23 @@ function progress(state: SessionState, document: string): Step {
 
 /** The peer starts again from what it holds. One that keeps pushing without the dependency is told that it must not. */
 function missDependency(state: SessionState, document: string, limits: Limits): Step {
+  if (state.resyncing.has(document)) return [state, []];
   const count = (state.missing.get(document) ?? 0) + 1;
   const missing = new Map(state.missing).set(document, count);
+  const resyncing = new Set(state.resyncing).add(document);
   const answer = count > limits.missingInARowMax
     ? error('missing_dependency', 'a batch builds on ops that never came', document)
     : send({ type: 'resync', document });
-  return [{ ...state, missing }, [answer]];
+  return [{ ...state, missing, resyncing }, [answer]];
 }
 
 /** The document is refused for now; the client subscribes again later, and everything it holds comes with that. */
-function fail(state: SessionState, { document, code, reason }: { document: string; code: ErrorCode; reason: string }): Step {
-  const effects: SessionEffect[] = state.documents.has(document) ? [{ type: 'leave', document }] : [];
-  return [without(state, document), [...effects, error(code, reason, document)]];
+function fail(state: SessionState, { document, code, reason, isAnswer }: SessionEvent & { type: 'unavailable' }): Step {
+  if (state.documents.has(document)) {
+    return [without(state, document), [{ type: 'leave', document }, error(code, reason, document)]];
+  }
+  // Said already, for an earlier push of the same flight.
+  return [state, isAnswer ? [error(code, reason, document)] : []];
 }
 
 function stop(state: SessionState, retryAfterMs: number): Step {
@@ -218,11 +226,16 @@ function leaveAll(state: SessionState): Step {
 }
 
 function without(state: SessionState, document: string): SessionState {
-  const documents = new Set(state.documents);
-  documents.delete(document);
   const missing = new Map(state.missing);
   missing.delete(document);
-  return { ...state, documents, missing };
+  return { ...state, documents: less(state.documents, document), resyncing: less(state.resyncing, document), missing };
+}
+
+function less(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
+  if (!set.has(value)) return set;
+  const smaller = new Set(set);
+  smaller.delete(value);
+  return smaller;
 }
 
 function send(message: Message): SessionEffect {

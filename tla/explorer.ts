@@ -5,9 +5,10 @@
 // the shortest trace there is. Three kinds of claim are checked:
 //   invariants  – true in every state;
 //   steps       – true of every pair (before, after);
-//   goal        – from every reachable state, healing actions alone can lead to a state where it is true.
-// The last is how "on healing everything converges" becomes checkable: the whole graph is walked backwards from
-// the states that satisfy the goal, along healing actions only; a state that this does not reach is stuck for ever.
+//   goal        – from every reachable state, any run of healing actions alone ends, and where it ends it is true.
+// The last is how "on healing everything converges" becomes checkable. Walking the whole graph backwards along
+// healing actions from the states where they end well must reach every state: what it does not reach either ends
+// badly or can be busy for ever. So no fairness has to be assumed but that something enabled is done.
 
 export interface Successor<State> {
   /** The action's arguments, for the trace: `Push` with `a` prints as `Push(a)`. */
@@ -98,20 +99,21 @@ class Search<State> {
     return this.broken && { claim: this.broken.claim, trace: this.trace(this.broken.at, this.broken.last) };
   }
 
-  /** The shallowest state from which healing never leads to the goal. */
+  /** The shallowest state from which a run of healing actions ends outside the goal, or never. */
   findStuck(): Report['violation'] {
     if (!this.spec.goal || this.isCut) return null;
     const from = groupBy(this.healingTo, this.healingFrom, this.states);
-    const canHeal = [...this.reached];
-    const queue = this.reached.flatMap((isReached, at) => (isReached ? [at] : []));
-    for (let next = 0; next < queue.length; next++) {
-      for (const before of from(queue[next])) {
-        if (!canHeal[before]) queue.push(before);
-        canHeal[before] = true;
-      }
+    const open = new Int32Array(this.states);
+    for (const at of this.healingFrom) open[at] += 1;
+    // Ready are the states all of whose healing steps lead to ready states; an end is ready if it is the goal.
+    const ready = this.reached.flatMap((isReached, at) => (isReached && open[at] === 0 ? [at] : []));
+    for (let next = 0; next < ready.length; next++) {
+      for (const before of from(ready[next])) if (--open[before] === 0) ready.push(before);
     }
-    const stuck = canHeal.indexOf(false);
-    return stuck < 0 ? null : { claim: this.spec.goal.name, trace: this.trace(stuck) };
+    if (ready.length === this.states) return null;
+    const isReady = new Uint8Array(this.states);
+    for (const at of ready) isReady[at] = 1;
+    return { claim: this.spec.goal.name, trace: this.trace(isReady.indexOf(0)) };
   }
 
   private expand(state: State, at: number): void {

@@ -91,6 +91,17 @@ export const mutants: Record<string, Mutant> = {
       },
     }),
   },
+  'answer-without-knowing': {
+    mistake: 'a node answers a subscribe from the log but judges pushes by what it knew before',
+    caughtBy: ['Heals'],
+    bounds: twoNodes,
+    patch: (protocol) => ({
+      Subscribe: (state) => SyncProtocol.prototype.Subscribe.call(protocol, state).map((next) => {
+        const id = next.with.split(' ')[2];
+        return { ...next, state: withNode(next.state, id, { ...next.state.nodes[id], accepted: state.nodes[id].accepted }) };
+      }),
+    }),
+  },
   'fail-silently': {
     mistake: 'after a failed commit nobody is told to push again',
     caughtBy: ['Heals'],

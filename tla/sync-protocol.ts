@@ -103,7 +103,7 @@ export class SyncProtocol {
   Subscribe(state: State): Successor<State>[] {
     return this.eachPacket(state, 'subscribe', (rest, { from, to, lsn }) => {
       const node = rest.nodes[to];
-      const next = withNode(rest, to, { ...node, subscribers: union(node.subscribers, [from]) });
+      const next = withNode(rest, to, { ...this.informed(rest, node), subscribers: union(node.subscribers, [from]) });
       const answer: Packet = { type: 'subscribed', from: to, to: from, lsn, head: rest.log.length, seq: this.ackable(rest, to, from) };
       return send(send(next, answer), changesAfter(rest, to, from, lsn));
     });
@@ -149,8 +149,7 @@ export class SyncProtocol {
     return this.eachNode(state, (node, id) => {
       const { log } = state;
       if (node.published >= log.length) return null;
-      const accepted = Object.fromEntries(Object.entries(node.accepted).map(([c, seq]) => [c, Math.max(seq, committedSeq(state, c))]));
-      let next = withNode(state, id, { ...node, accepted, published: log.length });
+      let next = withNode(state, id, { ...this.informed(state, node), published: log.length });
       for (const client of node.subscribers) {
         next = send(next, changesAfter(state, id, client, node.published));
         if (log.slice(node.published).some(({ op }) => replicaOf(op) === client)) next = send(next, this.ackFor(state, id, client, 0));
@@ -213,6 +212,15 @@ export class SyncProtocol {
   /** What may be acked: nothing but what the log holds. */
   ackable(state: State, _node: NodeId, client: ClientId): number {
     return committedSeq(state, client);
+  }
+
+  /**
+   * What a node answers from the log it must also know itself: else it tells a client to push from seq 2 on, finds that
+   * a gap, has the client ask again, and so on until it happens to read the log.
+   */
+  informed(state: State, node: Node): Node {
+    const accepted = Object.fromEntries(Object.entries(node.accepted).map(([id, seq]) => [id, Math.max(seq, committedSeq(state, id))]));
+    return { ...node, accepted };
   }
 
   fits(state: State, ops: Op[]): boolean {

@@ -110,13 +110,19 @@ function leafCreate(doc: Document, sequence: Sequence): usize {
 export let originLeft: u32 = 0;
 export let originRight: u32 = 0;
 
+/** Goes to where an insertion at visible `index` belongs; false when that lies inside a surrogate pair. `insertHere` follows. */
+export function seekInsertion(doc: Document, sequence: Sequence, index: u32): bool {
+  if (index == 0) return true;
+  findVisible(sequence, index - 1);
+  return !isHigh(unitAt(doc, spanLv(foundLeaf, foundEntry) + foundOffset));
+}
+
 /**
- * Puts elements lv … lv + count at visible `index`, as this replica's user asked.
+ * Puts elements lv … lv + count at visible `index`, which was just sought, as this replica's user asked.
  * The left origin is the visible element before; the right origin what follows it in the full sequence.
  */
-export function insertAt(doc: Document, sequence: Sequence, index: u32, lv: u32, count: u32): void {
+export function insertHere(doc: Document, sequence: Sequence, index: u32, lv: u32, count: u32): void {
   if (index == 0) return insertFirst(doc, sequence, lv, count);
-  findVisible(sequence, index - 1);
   const leaf = foundLeaf;
   const entry = foundEntry;
   const left = spanLv(leaf, entry) + foundOffset;
@@ -713,9 +719,7 @@ export function readUnits(doc: Document, sequence: Sequence, from: u32, to: u32,
 
 /** Does visible `index` lie between the halves of a surrogate pair? */
 export function isInsidePair(doc: Document, sequence: Sequence, index: u32): bool {
-  if (index == 0 || index >= sequence.length) return false;
-  findVisible(sequence, index - 1);
-  return isHigh(unitAt(doc, spanLv(foundLeaf, foundEntry) + foundOffset));
+  return index < sequence.length && !seekInsertion(doc, sequence, index);
 }
 
 // ---- bulk load ------------------------------------------------------------------------------------

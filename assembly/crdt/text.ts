@@ -7,7 +7,7 @@ import { EventKind, Limit, Status } from "../abi";
 import { Document, containerAt, eventAdd, isHigh, isLow, touch, versionsReserve } from "../document";
 import { openDelete, openInsert } from "../codec/open";
 import { NIL, replicaAt, versionsAdd } from "../replica";
-import { Sequence, deleteAt, deleteVersions, deletedLv, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, insertAt, integrate, isInsidePair, originLeft, originRight, sequenceCreate, spanLv } from "./sequence";
+import { Sequence, deleteAt, deleteVersions, deletedLv, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, insertHere, integrate, isInsidePair, originLeft, originRight, seekInsertion, sequenceCreate, spanLv } from "./sequence";
 
 /** The sequence of a text container, made on first use. */
 export function sequenceOf(doc: Document, container: u32): Sequence {
@@ -20,7 +20,7 @@ export function sequenceOf(doc: Document, container: u32): Sequence {
 export function textInsertUnit(doc: Document, container: u32, index: u32, unit: u32): Status {
   const sequence = sequenceOf(doc, container);
   if (index > sequence.length) return Status.IndexOutOfRange;
-  if (isInsidePair(doc, sequence, index)) return Status.InsideSurrogatePair;
+  if (!seekInsertion(doc, sequence, index)) return Status.InsideSurrogatePair;
   if (isExhausted(doc, 1) || doc.versions >= <u32>Limit.Versions) return Status.Exhausted;
   versionsReserve(doc, doc.versions + 1);
   store<u16>(doc.units + ((<usize>doc.versions) << 1), <u16>unit);
@@ -32,7 +32,7 @@ export function textInsertUnit(doc: Document, container: u32, index: u32, unit: 
 export function textInsert(doc: Document, container: u32, index: u32, from: usize, count: u32): Status {
   const sequence = sequenceOf(doc, container);
   if (index > sequence.length) return Status.IndexOutOfRange;
-  if (isInsidePair(doc, sequence, index)) return Status.InsideSurrogatePair;
+  if (!seekInsertion(doc, sequence, index)) return Status.InsideSurrogatePair;
   if (count == 0) return Status.Ok;
   if (isExhausted(doc, count) || count > <u32>Limit.Versions - doc.versions) return Status.Exhausted;
   versionsReserve(doc, doc.versions + count);
@@ -48,9 +48,10 @@ export function isExhausted(doc: Document, count: u32): bool {
   return <u64>replicaAt(doc, doc.self).seq + <u64>count >= 0xfffffff0;
 }
 
+/** The caller has sought the place, and nothing has moved since. */
 function insertUnits(doc: Document, container: u32, sequence: Sequence, index: u32, count: u32): void {
   const lv = versionsAdd(doc, doc.self, count);
-  insertAt(doc, sequence, index, lv, count);
+  insertHere(doc, sequence, index, lv, count);
   touch(doc, container);
   openInsert(doc, container, lv, count, originLeft, originRight);
 }

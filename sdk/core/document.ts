@@ -95,6 +95,9 @@ export class EngineDocument {
     return engine.document_seq(this.#live(), high, low) >>> 0;
   }
 
+  /** Highest seq of own ops: `seqOf(replica)`, at the cost of one call. */
+  get ownSeq(): number { return engine.document_own_seq(this.#live()) >>> 0; }
+
   /**
    * Everything a peer at version `since` lacks. O(missing bytes).
    *

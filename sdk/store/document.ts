@@ -143,16 +143,16 @@ export class Document<T extends object = Fields> implements Holder {
 
   edit(change: () => void): Write {
     this.#checkOpen();
-    const before = this.engine.seqOf(this.engine.replica);
+    const before = this.engine.ownSeq;
     this.#depth++;
     try {
       change();
     } finally {
       this.#depth--;
-      if (this.engine.seqOf(this.engine.replica) !== before) this.#hasEdited = true;
+      if (this.engine.ownSeq !== before) this.#hasEdited = true;
       if (this.#depth === 0) this.#finish(true);
     }
-    return this.ledger(this.engine.replica).write(this.engine.seqOf(this.engine.replica));
+    return this.ledger(this.engine.replica).write(this.engine.ownSeq);
   }
 
   #finish(isLocal: boolean): void {
@@ -162,10 +162,14 @@ export class Document<T extends object = Fields> implements Holder {
       if (this.#updates.count > 0) this.#emitOwn();
       this.#attachment?.changed();
     }
+    if (this.#touched.size > 0) this.#flushTouched(isLocal);
+    if (hasChanged) this.#listeners.emit({ local: isLocal });
+  }
+
+  #flushTouched(isLocal: boolean): void {
     const touched = [...this.#touched];
     this.#touched.clear();
     for (const handle of touched) handle.flush(isLocal);
-    if (hasChanged) this.#listeners.emit({ local: isLocal });
   }
 
   #emitOwn(): void {

@@ -16,6 +16,7 @@ export class Listeners<T extends unknown[]> {
   }
 
   emit(...args: T): void {
+    if (this.#listeners.size === 0) return;
     for (const listener of [...this.#listeners]) {
       try {
         listener(...args);

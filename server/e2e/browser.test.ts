@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
+import { Random, seedFromEnv } from '../../sdk/testing/seed.js';
 import { Window, chromiumPath, launch, launchOn } from './browser.js';
 import { ServerProcess } from './server-process.js';
 
@@ -85,8 +86,9 @@ if (!chromiumPath) {
     await one.type(' offline');
     await two.caretAt(0);
     await two.type('online ');
+    await one.stored();
     await one.shows('writes', 'saved on this device');
-    await one.page.reload();
+    await one.reload('notes');
     await one.holds('shared offline');
     await one.is('connection', 'Offline');
     await one.click('toggle');
@@ -118,7 +120,7 @@ if (!chromiumPath) {
       await one.settled();
       await server.kill();
       await one.type(' and not yet acked');
-      await one.page.locator('[data-testid=tally-local]', { hasText: /^0$/ }).waitFor();
+      await one.stored();
       await first.close();
 
       await server.resume();
@@ -129,6 +131,72 @@ if (!chromiumPath) {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it('converges after a rough while: typing, deleting, going offline, reloading, a server killed', async () => {
+    const random = new Random(seedFromEnv());
+    const all = [await device(), await device(), await device()];
+    let typed = 0;
+    for (let step = 0; step < 45; step++) {
+      if (step % 20 === 10) {
+        await server.kill();
+        await server.resume();
+      }
+      await rough(all[random.int(all.length)], random, () => unusual(typed++));
+    }
+    for (const window of all) {
+      if (await window.isOffline()) await window.click('toggle');
+      await window.isLive();
+      await window.settled();
+    }
+    await expectEqual((await server.document('notes')).data.text as string, ...all);
+    const characters = [...await all[0].text()];
+    expect(characters).toHaveLength(new Set(characters).size);
+  });
+
+  /** Three characters used nowhere else: one found twice was applied twice. */
+  function unusual(count: number): string {
+    return String.fromCodePoint(...[0, 1, 2].map((offset) => 0x4e00 + 3 * count + offset));
+  }
+
+  /** One thing a person might do. */
+  async function rough(window: Window, random: Random, word: () => string): Promise<void> {
+    const dice = random.int(10);
+    if (dice === 0) return window.click('toggle');
+    if (dice === 1) {
+      await window.stored();
+      return window.reload('notes');
+    }
+    await window.caretAt(random.int((await window.text()).length + 1));
+    if (dice < 4) return window.page.keyboard.press(random.pick(['Backspace', 'Delete']));
+    await window.type(word());
+  }
+
+  it('keeps two windows of one browser apart as writers and together as text', async () => {
+    const context = await browser.newContext();
+    const [one, two] = [await Window.open(context, server.http, 'notes'), await Window.open(context, server.http, 'notes')];
+    windows.push(one, two);
+    await one.isLive();
+    await two.isLive();
+    await one.caretAt(0);
+    await one.type('one ');
+    await two.holds('one ');
+    await one.click('toggle');
+    await two.click('toggle');
+    await one.caretAt(4);
+    await one.type('left behind ');
+    await two.caretAt(4);
+    await two.type('two');
+    await one.stored();
+    await two.stored();
+    // The first window goes for good; what it stored is this browser's, and the second sends it.
+    await one.page.close();
+    await two.reload('notes');
+    await two.click('toggle');
+    await two.settled();
+    const text = await two.text();
+    expect([...text.matchAll(/left behind /g), ...text.matchAll(/two/g), ...text.matchAll(/one /g)]).toHaveLength(3);
+    await expectEqual(text, two);
   });
 
   it('adds up counters and unites tags of both windows, offline ones too', async () => {
@@ -163,7 +231,7 @@ if (!chromiumPath) {
     await two.caretAt(0);
     await two.type('here');
     await one.shows('people', 'in the text');
-    await one.page.locator('.caret', { hasText: 'Grace' }).waitFor();
+    await one.page.locator('.flag', { hasText: 'Grace' }).waitFor();
     await two.page.context().close();
     await one.shows('people', 'Nobody else yet.');
   });

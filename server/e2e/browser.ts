@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Client } from '../../sdk/index.js';
 
 const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
 // The page under test is the only host there is: nothing else is to be looked up, updated or reported.
@@ -20,6 +21,11 @@ export function launchOn(folder: string): Promise<BrowserContext> {
   return chromium.launchPersistentContext(folder, { executablePath: chromiumPath, args });
 }
 
+/** The page keeps its client where the browser's console can reach it. */
+interface Console {
+  headwater: Client;
+}
+
 /** One window on the console, and the things a person does in it. */
 export class Window {
   readonly errors: string[] = [];
@@ -35,12 +41,23 @@ export class Window {
     return window;
   }
 
+  /** A button does nothing until the page is bound to its document, which sets the title. */
+  async reload(document: string): Promise<void> {
+    await this.page.reload();
+    await this.title(document);
+  }
+
   async title(document: string): Promise<void> {
     await this.page.getByTestId('title').getByText(document, { exact: true }).waitFor();
   }
 
   async isLive(): Promise<void> {
     await this.is('connection', 'Live');
+  }
+
+  /** Whether the person took it offline. */
+  async isOffline(): Promise<boolean> {
+    return await this.page.getByTestId('toggle').getAttribute('aria-pressed') === 'true';
   }
 
   /** Waits until an element shows exactly this. */
@@ -79,16 +96,19 @@ export class Window {
     await this.page.getByTestId(testId).click();
   }
 
+  /** Waits until this device has stored every change of this window. */
+  async stored(): Promise<void> {
+    await this.page.evaluate(() => (globalThis as unknown as Console).headwater.flushed());
+  }
+
   /** Waits until no change of this window waits for the server. */
   async settled(): Promise<void> {
+    await this.page.evaluate(() => (globalThis as unknown as Console).headwater.synced());
     await this.page.locator('[data-testid=pending][data-pending="0"]').waitFor();
   }
 
   digest(): Promise<string> {
-    return this.page.evaluate(() => {
-      const { headwater } = globalThis as unknown as { headwater: { document(id: string): { digest(): string } } };
-      return headwater.document(decodeURIComponent(location.hash.slice(1))).digest();
-    });
+    return this.page.evaluate(() => (globalThis as unknown as Console).headwater.document(decodeURIComponent(location.hash.slice(1))).digest());
   }
 }
 

@@ -14,6 +14,7 @@ import { readRecording } from './recording.js';
 import type { Recording } from './recording.js';
 import type { AuthorResult } from './replay-author.js';
 import { ServerProcess, storedDocument } from './server-process.js';
+import type { StoredDocument } from './server-process.js';
 import { judge } from './verdict.js';
 import type { Copy } from './verdict.js';
 
@@ -77,7 +78,7 @@ async function perform(recording: Recording, cast: Cast, server: ServerProcess |
   let problem: unknown;
   await cast.start();
   await cast.finished(() => {
-    options.look?.(cast.acked, total, `${killed} kills; ${cast.note}`);
+    options.look?.(cast.acked, total, `${killed} ${killed === 1 ? 'kill' : 'kills'}; ${cast.note}`);
     if (!server || restarting || cast.acked < (moments[killed] ?? Infinity)) return;
     killed++;
     restarting = revive(server, 300 * random()).catch((error: unknown) => { problem = error; }).then(() => { restarting = undefined; });
@@ -135,8 +136,7 @@ function conclude(expected: string, recording: Recording, results: AuthorResult[
   if (wrong.length > 0) throw new Error(wrong.join('; '));
 }
 
-function textOf(data: unknown): string {
-  const text = (data as { text?: unknown } | null)?.text;
+function textOf({ text }: StoredDocument['data']): string {
   return typeof text === 'string' ? text : '';
 }
 

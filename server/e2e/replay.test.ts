@@ -1,31 +1,50 @@
-// A recorded session through the real thing, short: real client processes, a real server, killed on the way.
-// The full sessions run with `npm run replay`.
+// A session through the real thing, short: real client processes, a real server, killed on the way.
+// The full recordings run with `npm run replay`.
 
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Random } from '../../sdk/testing/seed.js';
+import { writeInvented } from './invented.js';
 import { replay } from './replay-run.js';
 import { findTrace } from './traces.js';
 
-const friends = findTrace('friendsforever');
-const clowns = findTrace('clownschool');
+const transports = ['uws', 'ws'] as const;
+const everyCopy = ['author 0', 'author 1', 'author 2', 'a fresh client', 'the server', 'the database', 'the server, started again'];
 
-/** The kills fall on the same transactions every time; what the processes are doing then is up to the machine. */
+/** Kills fall on the same transactions every time; what the processes are doing then is up to the machine. */
 function dice(seed: number): () => number {
   const random = new Random(seed);
   return () => random.unit();
 }
 
-describe('replaying a recorded session with one client process per author', () => {
-  for (const transport of ['uws', 'ws'] as const) {
-    (friends ? it : it.skip)(`ends right over ${transport}, with the server killed twice`, async () => {
-      const result = await replay({ trace: friends!, txnsMax: 2_000, kills: 2, transport, random: dice(7) });
-      expect(result).toMatchObject({ txns: 2_000, authors: 2, ops: 2_000, kills: 2 });
-      expect(result.copies).toEqual(['author 0', 'author 1', 'a fresh client', 'the server', 'the database', 'the server, started again']);
-    });
-  }
+describe('a session with one client process per author', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headwater-replay-'));
+  const invented = join(folder, 'invented.json.gz');
+  beforeAll(() => writeInvented(invented, 3, 1_500, dice(5)));
+  afterAll(() => rmSync(folder, { recursive: true }));
 
-  (clowns ? it : it.skip)('ends right with three authors', async () => {
+  it.each(transports)('ends right over %s, with the server killed twice', async (transport) => {
+    const result = await replay({ trace: invented, kills: 2, transport, random: dice(7) });
+    expect(result).toMatchObject({ txns: 1_500, authors: 3, kills: 2, copies: everyCopy });
+  });
+
+  const friends = findTrace('friendsforever');
+  (friends ? it : it.skip).each(transports)('a recorded one ends right over %s, with the server killed twice', async (transport) => {
+    const result = await replay({ trace: friends!, txnsMax: 2_000, kills: 2, transport, random: dice(9) });
+    expect(result).toMatchObject({ txns: 2_000, authors: 2, ops: 2_000, kills: 2 });
+  });
+
+  const clowns = findTrace('clownschool');
+  (clowns ? it : it.skip)('a recorded one ends right with three authors', async () => {
     const result = await replay({ trace: clowns!, txnsMax: 2_000, random: dice(11) });
-    expect(result).toMatchObject({ txns: 2_000, authors: 3, kills: 0 });
+    expect(result).toMatchObject({ txns: 2_000, authors: 3, kills: 0, copies: everyCopy });
+  });
+
+  const svelte = findTrace('sveltecomponent');
+  (svelte ? it : it.skip)('a sequential one ends right', async () => {
+    const result = await replay({ trace: svelte!, txnsMax: 2_000, kills: 1, random: dice(13) });
+    expect(result).toMatchObject({ txns: 2_000, authors: 1, kills: 1 });
   });
 });

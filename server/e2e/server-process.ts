@@ -18,7 +18,7 @@ export interface ServerProcessOptions {
 export interface StoredDocument {
   id: string;
   lsn: number;
-  data: unknown;
+  data: Readonly<Record<string, unknown>>;
   digest: string;
 }
 

@@ -18,7 +18,10 @@ class Peer implements SocketEvents {
 
   constructor(readonly socket: Socket) {}
   frame(bytes: Uint8Array): void { this.frames.push(bytes); }
-  lagging(): void { this.lags += 1; }
+  lagging(): void {
+    this.lags += 1;
+    this.socket.unsubscribe('t');
+  }
   drain(): void { this.drains += 1; }
   close(code: number, reason: string): void { this.closed = [code, reason]; }
 }
@@ -34,6 +37,7 @@ export function transportConformance(name: string, make: (limits: TransportLimit
     const handlers: TransportHandlers = {
       upgrade(head, protocols) {
         heads.push(head);
+        if (head.origin === 'http://close.example') return { accept: true, protocol, close: { code: 4403, reason: 'not you' } };
         if (head.origin === 'http://evil.example') return { accept: false, status: 403, message: 'not from here' };
         return protocols.includes(protocol)
           ? { accept: true, protocol } : { accept: false, status: 400, message: 'which protocol?' };
@@ -111,6 +115,13 @@ export function transportConformance(name: string, make: (limits: TransportLimit
         const client = dial(options as { origin?: string; protocols?: string[] });
         expect(await new Promise((resolve) => client.on('unexpected-response', (_, answer) => resolve(answer.statusCode)))).toBe(status);
       }
+      expect(peers).toEqual([]);
+    });
+
+    it('lets in, only to close with a code, whoever is to know why', async () => {
+      const client = dial({ origin: 'http://close.example' });
+      client.on('open', () => client.send(new Uint8Array([1])));
+      expect(await new Promise((resolve) => client.on('close', (code, reason) => resolve([code, reason.toString()])))).toEqual([4403, 'not you']);
       expect(peers).toEqual([]);
     });
 

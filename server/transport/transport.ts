@@ -37,8 +37,13 @@ export interface RequestHead {
   remoteAddress: string;
 }
 
-/** A refused upgrade is an HTTP answer: the socket never exists. */
-export type UpgradeAnswer = { accept: true; protocol: string } | { accept: false; status: number; message: string };
+/**
+ * A browser cannot tell a refused upgrade from a broken network, so whom we refuse for good is let in and closed
+ * at once, with a code that says why; nothing it sends is looked at. Anybody else gets an HTTP answer.
+ */
+export type UpgradeAnswer =
+  | { accept: true; protocol: string; close?: { code: number; reason: string } }
+  | { accept: false; status: number; message: string };
 
 export interface HttpAnswer {
   status: number;
@@ -71,6 +76,9 @@ export interface ServerTransport {
 }
 
 export type TransportName = 'uws' | 'ws';
+
+/** For a socket that nobody looks at. */
+export const deafEvents: SocketEvents = { frame() {}, lagging() {}, drain() {}, close() {} };
 
 /** How long a peer may take to answer a close before its line is cut. */
 export const closeGraceMs = 2_000;

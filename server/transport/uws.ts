@@ -6,14 +6,15 @@
 
 import * as uws from 'uWebSockets.js';
 import {
-  closeGraceMs, closeText, splitProtocols,
+  closeGraceMs, closeText, deafEvents, splitProtocols,
   type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
-  type TransportHandlers, type TransportLimits,
+  type TransportHandlers, type TransportLimits, type UpgradeAnswer,
 } from './transport.js';
 import { portError } from './port-error.js';
 
 interface UserData {
   socket: UwsSocket;
+  verdict: UpgradeAnswer & { accept: true };
 }
 
 // The type file of the package lacks this form of listen, and has the constant inside an enum that is not there.
@@ -25,14 +26,15 @@ const decoder = new TextDecoder();
 
 export class UwsTransport implements ServerTransport {
   readonly name = 'uws';
-  private readonly app = uws.App();
+  /** Made by listen: closing an app that never listened is a crash in the library. */
+  private app: uws.TemplatedApp | null = null;
   private listening: uws.us_listen_socket | null = null;
-  private closed = false;
 
   constructor(private readonly limits: TransportLimits) {}
 
   listen(port: number, host: string, handlers: TransportHandlers): Promise<number> {
-    this.app.ws<UserData>('/*', {
+    const app = (this.app = uws.App());
+    app.ws<UserData>('/*', {
       maxPayloadLength: this.limits.frameBytesMax,
       maxBackpressure: this.limits.backpressureBytesMax,
       closeOnBackpressureLimit: false,
@@ -41,20 +43,19 @@ export class UwsTransport implements ServerTransport {
       sendPingsAutomatically: false,
       idleTimeout: 0,
       upgrade: (response, request, context) => upgrade(response, request, context, handlers),
-      open: (ws) => ws.getUserData().socket.open(ws, handlers),
+      open: (ws) => ws.getUserData().socket.open(ws, ws.getUserData().verdict, handlers),
       message: (ws, bytes) => ws.getUserData().socket.events.frame(new Uint8Array(bytes.slice(0))),
       dropped: (ws) => ws.getUserData().socket.lag(),
       drain: (ws) => ws.getUserData().socket.events.drain(),
       close: (ws, code, reason) => ws.getUserData().socket.ended(code, decoder.decode(reason)),
     });
-    this.app.any('/*', (response, request) => answer(response, request, handlers));
-    return this.bind(port, host);
+    app.any('/*', (response, request) => answer(response, request, handlers));
+    return this.bind(app, port, host);
   }
 
   publish(topic: string, frame: Uint8Array, except?: Socket): void {
-    if (this.closed) return;
     if (except instanceof UwsSocket && except.publish(topic, frame)) return;
-    this.app.publish(topic, frame, true);
+    this.app?.publish(topic, frame, true);
   }
 
   stopListening(): void {
@@ -63,17 +64,17 @@ export class UwsTransport implements ServerTransport {
   }
 
   async close(): Promise<void> {
-    if (this.closed) return;
     this.stopListening();
-    this.closed = true;
-    this.app.close();
+    const { app } = this;
+    this.app = null;
+    app?.close();
   }
 
-  private bind(port: number, host: string): Promise<number> {
+  private bind(app: uws.TemplatedApp, port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
       // The library binds with SO_REUSEPORT when it may; two servers would then share a port without a word.
-      const listen = this.app.listen as unknown as ListenOnHost;
-      listen.call(this.app, host, port, exclusivePort, (token) => {
+      const listen = app.listen as unknown as ListenOnHost;
+      listen.call(app, host, port, exclusivePort, (token) => {
         if (token === false) return reject(portError(port, host));
         this.listening = token;
         resolve(uws.us_socket_local_port(token as unknown as uws.us_socket));
@@ -83,9 +84,9 @@ export class UwsTransport implements ServerTransport {
 }
 
 class UwsSocket implements Socket {
-  events!: SocketEvents;
+  events: SocketEvents = deafEvents;
   private ws: uws.WebSocket<UserData> | null = null;
-  private leaving = false;
+  private isLagging = false;
 
   constructor(readonly remoteAddress: string) {}
 
@@ -120,22 +121,27 @@ class UwsSocket implements Socket {
     ws.end(code, closeText(reason));
   }
 
-  open(ws: uws.WebSocket<UserData>, handlers: TransportHandlers): void {
+  open(ws: uws.WebSocket<UserData>, { close }: { close?: { code: number; reason: string } }, handlers: TransportHandlers): void {
     this.ws = ws;
-    this.events = handlers.open(this);
+    if (close === undefined) this.events = handlers.open(this);
+    else this.close(close.code, close.reason);
   }
 
   lag(): void {
-    if (this.leaving) return;
-    this.leaving = true;
-    // The library is walking its own topics when it reports a drop, so they are left once it is done.
-    setImmediate(() => this.leaveTopics());
-    this.events.lagging();
+    if (this.isLagging) return;
+    this.isLagging = true;
+    // The library is walking its topics when it reports a drop, and crashes if one is left under its feet.
+    setImmediate(() => this.tellLag());
   }
 
-  private leaveTopics(): void {
-    this.leaving = false;
-    for (const topic of this.ws?.getTopics() ?? []) this.ws?.unsubscribe(topic);
+  private tellLag(): void {
+    this.isLagging = false;
+    const { ws } = this;
+    if (ws === null) return;
+    for (const topic of ws.getTopics()) ws.unsubscribe(topic);
+    this.events.lagging();
+    // Its drain may have come before this; there would be no other.
+    if (this.bufferedBytes === 0) this.events.drain();
   }
 
   ended(code: number, reason: string): void {
@@ -154,7 +160,7 @@ function upgrade(
     return;
   }
   response.upgrade<UserData>(
-    { socket: new UwsSocket(head.remoteAddress) },
+    { socket: new UwsSocket(head.remoteAddress), verdict },
     request.getHeader('sec-websocket-key'),
     verdict.protocol,
     request.getHeader('sec-websocket-extensions'),

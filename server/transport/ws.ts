@@ -9,9 +9,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { portError } from './port-error.js';
 import { Topics } from './topics.js';
 import {
-  closeGraceMs, closeText, splitProtocols,
+  closeGraceMs, closeText, deafEvents, splitProtocols,
   type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
-  type TransportHandlers, type TransportLimits,
+  type TransportHandlers, type TransportLimits, type UpgradeAnswer,
 } from './transport.js';
 
 /** The package's client, for tests of both transports: this file is its only door. */
@@ -31,13 +31,13 @@ export class WsTransport implements ServerTransport {
       noServer: true,
       maxPayload: this.limits.frameBytesMax,
       perMessageDeflate: false,
-      handleProtocols: (_offered, request) => (request as WithProtocol).chosen,
+      handleProtocols: (_offered, request) => (request as WithProtocol).chosen || false,
     });
     server.on('upgrade', (request: WithProtocol, stream, head) => {
       const verdict = handlers.upgrade(headOf(request), splitProtocols(request.headers['sec-websocket-protocol'] ?? ''));
       if (!verdict.accept) return refuse(stream, verdict.status, verdict.message);
       request.chosen = verdict.protocol;
-      sockets.handleUpgrade(request, stream, head, (ws) => this.open(ws, request, handlers));
+      sockets.handleUpgrade(request, stream, head, (ws) => this.open(ws, request, verdict, handlers));
     });
     this.server = server;
     return bind(server, port, host);
@@ -60,12 +60,13 @@ export class WsTransport implements ServerTransport {
     server.closeAllConnections();
   }
 
-  private open(ws: WebSocket, request: IncomingMessage, handlers: TransportHandlers): void {
+  private open(ws: WebSocket, request: IncomingMessage, { close }: UpgradeAnswer & { accept: true }, handlers: TransportHandlers): void {
     this.sockets.add(ws);
     ws.binaryType = 'nodebuffer';
     const address = request.socket.remoteAddress ?? '';
     const socket = new WsSocket(ws, address, this.topics, this.limits.backpressureBytesMax);
-    const events = handlers.open(socket);
+    if (close !== undefined) socket.close(close.code, close.reason);
+    const events = close === undefined ? handlers.open(socket) : deafEvents;
     socket.events = events;
     // A text frame is bytes like any other; what they mean is for the frame codec to refuse.
     ws.on('message', (data: Buffer) => events.frame(ownBytes(data)));
@@ -83,7 +84,7 @@ interface WithProtocol extends IncomingMessage {
 }
 
 class WsSocket implements Socket {
-  events!: SocketEvents;
+  events: SocketEvents = deafEvents;
   private draining = false;
 
   constructor(

@@ -26,7 +26,7 @@ export type NaiveInsert = { kind: 'insert'; id: ElementId; left: ElementId | nul
 export type NaiveDelete = { kind: 'delete'; id: { replica: string; seq: number }; target: ElementId };
 export type NaiveOp = NaiveInsert | NaiveDelete;
 
-export interface FugueNode {
+interface FugueNode {
   id: ElementId;
   char: string;
   isDeleted: boolean;
@@ -45,7 +45,7 @@ function newNode(id: ElementId, char: string): FugueNode {
 }
 
 export class NaiveText {
-  protected readonly root = newNode({ replica: '', elem: 0 }, '');
+  private readonly root = newNode({ replica: '', elem: 0 }, '');
   private readonly nodes = new Map<string, FugueNode>();
   private waiting: NaiveOp[] = [];
   private elemLast = 0;
@@ -94,21 +94,18 @@ export class NaiveText {
     return this.sequence().map((node) => (node.isDeleted ? '-' : '') + keyOf(node.id));
   }
 
-  // The two rules below are what makes this FugueMax. Mutants override them.
+  // The two rules below are what makes this FugueMax.
 
-  protected isLeftChild(left: FugueNode, right: FugueNode | null): boolean {
+  private isLeftChild(left: FugueNode, right: FugueNode | null): boolean {
     for (let node = right; node !== null; node = node.parent) if (node === left) return true;
     return false;
   }
 
   /** Whether sibling `a` stands before sibling `b`. */
-  protected precedes(a: FugueNode, b: FugueNode, side: 'left' | 'right'): boolean {
-    if (side === 'right' && a.rightOrigin !== b.rightOrigin) return this.position(a.rightOrigin) > this.position(b.rightOrigin);
+  private precedes(a: FugueNode, b: FugueNode, side: 'left' | 'right'): boolean {
+    const positionOf = (node: FugueNode | null) => (node === null ? Infinity : this.sequence().indexOf(node));
+    if (side === 'right' && a.rightOrigin !== b.rightOrigin) return positionOf(a.rightOrigin) > positionOf(b.rightOrigin);
     return a.id.replica < b.id.replica;
-  }
-
-  protected position(node: FugueNode | null): number {
-    return node === null ? Infinity : this.sequence().indexOf(node);
   }
 
   private insertAfter(left: FugueNode | null, char: string): NaiveInsert {
@@ -125,6 +122,8 @@ export class NaiveText {
 
   private place(op: NaiveInsert): void {
     if (this.nodes.has(keyOf(op.id))) return;
+    // A replica that reads its own ops back goes on counting after them.
+    if (op.id.replica === this.replica) this.elemLast = Math.max(this.elemLast, op.id.elem);
     const node = newNode(op.id, op.char);
     const left = op.left === null ? this.root : this.nodes.get(keyOf(op.left))!;
     node.rightOrigin = op.right === null ? null : this.nodes.get(keyOf(op.right))!;

@@ -38,9 +38,9 @@ interface Peer { tree: NaiveText; list: YjsModText; inbox: NaiveOp[] }
 const peersOf = (count: number, dice: Dice): Peer[] =>
   dice.shuffle(replicaIds).slice(0, count).map((replica) => ({ tree: new NaiveText(replica), list: new YjsModText(replica), inbox: [] }));
 
-/** Compared as text: deep equality would take most of the time of the 3,000 histories. */
+/** Compared as text, and only a difference is worth an `expect`: it would take most of the time of 3,000 histories. */
 function mustEqual(received: unknown, expected: unknown): void {
-  expect(JSON.stringify(received)).toBe(JSON.stringify(expected));
+  if (JSON.stringify(received) !== JSON.stringify(expected)) expect(received).toEqual(expected);
 }
 
 /** Edits both forms alike; they must write the very same ops. */
@@ -68,7 +68,7 @@ function receive(peer: Peer, op: NaiveOp): void {
 function history(dice: Dice): { peers: Peer[]; ops: NaiveOp[] } {
   const peers = peersOf(2 + dice.roll(4), dice);
   const ops: NaiveOp[] = [];
-  for (let step = 0; step < 14; step++) {
+  for (let step = 0; step < 11; step++) {
     const author = peers[dice.roll(peers.length)];
     const made = edit(author, dice);
     ops.push(...made);
@@ -109,9 +109,8 @@ describe('the FugueMax models', () => {
       for (const { tree, list } of peers) mustEqual([tree.order(), list.order()], [order, order]);
       const inserts = new Map(ops.filter((op) => op.kind === 'insert').map((op) => [keyOf(op.id), op]));
       const keys = order.map((key) => key.replace('-', ''));
-      expect(keys.length).toBe(inserts.size);
-      expect(runsForwards(keys, inserts)).toBe(true);
-      expect(runsBackwards(keys, inserts)).toBe(true);
+      mustEqual(keys.length, inserts.size);
+      mustEqual([runsForwards(keys, inserts), runsBackwards(keys, inserts)], [true, true]);
     }
   });
 

@@ -43,7 +43,7 @@ export function notice(source: 'page' | 'connection', sentence: string): void {
 function draw({ connection, pending, storage, error }: Status): void {
   const pill = byId('connection');
   pill.dataset.state = connection;
-  pill.textContent = labels[connection];
+  pill.textContent = connection === 'offline' && !wish.offline ? 'No server, retrying' : labels[connection];
   const line = byId('pending');
   line.dataset.pending = String(pending);
   line.textContent = pendingText(pending, connection);
@@ -56,7 +56,8 @@ function pendingText(pending: number, connection: Status['connection']): string 
   return connection === 'live' ? `${changes} for the server.` : `${changes} for the server, safe on this device.`;
 }
 
-function noticeText(storage: Status['storage'], error: unknown): string {
+function noticeText(storage: Status['storage'], error: Status['error']): string {
   if (storage === 'degraded') return 'This browser did not store a write: changes are kept in memory and still sent. Keep this window open until they are on the server.';
-  return error instanceof Error ? error.message : '';
+  // No server is what the page is made for: the pill says it, and it is no alarm.
+  return error && error.code !== 'unavailable' ? error.message : '';
 }

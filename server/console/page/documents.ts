@@ -62,8 +62,7 @@ export function idInAddress(): string | undefined {
 async function listOnServer(): Promise<Set<string> | undefined> {
   try {
     const answer = await fetch('v1/documents', { signal: AbortSignal.timeout(refreshMs) });
-    const { documents } = await answer.json() as { documents: { id: string }[] };
-    return new Set(documents.map(({ id }) => id));
+    return new Set((await answer.json() as { id: string }[]).map(({ id }) => id));
   } catch {
     return undefined;
   }

@@ -56,7 +56,7 @@ class Page {
     void this.#list.show(id);
   }
 
-  /** Binds every part of the page to one document. @returns undoes it */
+  /** Binds every part of the page to one document, which stays open: it goes on syncing. @returns undoes the binding */
   #show(doc: Document): () => void {
     const text = doc.getText('text');
     const area = byId<HTMLTextAreaElement>('editor');

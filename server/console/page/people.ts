@@ -4,7 +4,7 @@
 
 import type { Client, Text } from '../../../sdk/index.js';
 import type { Caret } from './carets.js';
-import { byId, make } from './dom.js';
+import { byId, make, settled } from './dom.js';
 
 export interface Person {
   name: string;
@@ -41,17 +41,19 @@ export class People {
   readonly #presence;
   readonly #unsubscribe: () => void;
   #caret: string | undefined;
+  #isClosed = false;
   /** When each replica's caret was last seen to move. */
   readonly #moved = new Map<string, { caret: string; atMs: number }>();
 
   constructor(client: Client, document: string, readonly self: Self, readonly text: Text, readonly draw: (carets: Caret[]) => void) {
     this.#presence = client.presence<Person>(document);
-    this.#unsubscribe = this.#presence.subscribe(() => this.show());
+    this.#unsubscribe = this.#presence.subscribe(this.show);
     this.announce();
     this.show();
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#unsubscribe();
     this.#presence.clear();
   }
@@ -66,7 +68,11 @@ export class People {
     this.#presence.set(this.#caret === undefined ? { name, colour } : { name, colour, caret: this.#caret });
   }
 
-  show(): void {
+  /** Carets stand in the text, so this is also for whoever changed it. */
+  readonly show = settled(() => this.#draw(), 16);
+
+  #draw(): void {
+    if (this.#isClosed) return;
     const others = [...this.#presence.others].map(({ replica, value }) => ({ replica, ...readPerson(value) }));
     byId('people').replaceChildren(...(others.length > 0 ? others.map(row) : [make('li', { className: 'muted small' }, 'Nobody else yet.')]));
     this.draw(others.flatMap((person) => this.#caretOf(person)));

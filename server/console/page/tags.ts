@@ -1,11 +1,11 @@
 // The tags: a set where adding wins over a removal that had not seen it.
 
-import type { SetHandle } from '../../../sdk/index.js';
+import type { DocumentSet } from '../../../sdk/index.js';
 import { byId, make } from './dom.js';
 import type { WriteLog } from './writes.js';
 
 /** @returns undoes the binding */
-export function bindTags(tags: SetHandle<string>, log: WriteLog): () => void {
+export function bindTags(tags: DocumentSet<string>, log: WriteLog): () => void {
   const draw = () => byId('tags').replaceChildren(...sorted(tags).map((tag) => chip(tag, tags, log)));
   const input = byId<HTMLInputElement>('tag-name');
   byId<HTMLFormElement>('tag').onsubmit = (event) => {
@@ -18,7 +18,7 @@ export function bindTags(tags: SetHandle<string>, log: WriteLog): () => void {
   return tags.subscribe(draw);
 }
 
-function chip(tag: string, tags: SetHandle<string>, log: WriteLog): HTMLElement {
+function chip(tag: string, tags: DocumentSet<string>, log: WriteLog): HTMLElement {
   const remove = make('button', { type: 'button', ariaLabel: `Remove the tag ${tag}` }, '×');
   remove.onclick = () => {
     log.add(`tag “${tag}” removed`, tags.delete(tag));
@@ -29,6 +29,6 @@ function chip(tag: string, tags: SetHandle<string>, log: WriteLog): HTMLElement 
 }
 
 /** Another program may keep any JSON value in the set; here it shows as text. */
-function sorted(tags: SetHandle<string>): string[] {
+function sorted(tags: DocumentSet<string>): string[] {
   return [...tags.values()].map((tag) => (typeof tag === 'string' ? tag : JSON.stringify(tag))).sort((a, b) => a.localeCompare(b));
 }

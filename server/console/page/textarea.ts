@@ -19,6 +19,7 @@ export interface TextareaEvents {
 export class TextareaBinding {
   #shown = '';
   #composing = false;
+  #writing = false;
   #missed: Delta[] = [];
   #start: Uint8Array | undefined;
   #end: Uint8Array | undefined;
@@ -40,10 +41,9 @@ export class TextareaBinding {
     this.#unsubscribe();
   }
 
-  /** Also runs for our own splice, when what is shown is already what the text holds. */
   #edited(delta: Delta): void {
     if (this.#composing) this.#missed.push(delta);
-    else if (visible(this.text) !== this.#shown) this.#redraw();
+    else if (!this.#writing) this.#redraw();
   }
 
   #commit(): void {
@@ -51,10 +51,13 @@ export class TextareaBinding {
     const splice = spliceBetween(this.#shown, this.area.value, this.area.selectionEnd);
     const missed = this.#missed.splice(0);
     this.#shown = this.area.value;
+    this.#writing = true;
     try {
       if (splice) this.#write(splice, missed);
     } catch (error) {
       this.events.refused(error);
+    } finally {
+      this.#writing = false;
     }
     if (visible(this.text) !== this.#shown) this.#redraw();
     else this.#remember();

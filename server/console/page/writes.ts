@@ -1,9 +1,10 @@
 // The state of every write made in this window: saving → saved on this device → saved on the server.
 //
 // A row is a write, or a run of keystrokes typed without a pause: it stands where its slowest write stands.
+// Each write moves twice; rows are drawn once per frame, or fast typing would wait for the drawing of its own log.
 
 import type { Write } from '../../../sdk/index.js';
-import { byId, make } from './dom.js';
+import { byId, make, settled } from './dom.js';
 
 type State = Write['state'];
 
@@ -13,6 +14,7 @@ interface Row {
   inserted: string;
   deleted: number;
   changedMs: number;
+  ackedMs: number;
   reason: string;
   element: HTMLElement;
 }
@@ -26,6 +28,8 @@ const labels: Record<State, string> = {
 export class WriteLog {
   readonly #list = byId('writes');
   readonly #tally: Record<State, number> = { local: 0, durable: 0, acked: 0, rejected: 0 };
+  readonly #moved = new Set<Row>();
+  readonly #drawSoon = settled(() => this.#drawMoved(), 16);
   #latest: Row | undefined;
 
   /** Follows a write that is not typing, such as `+ 1` or `tag “x”`. */
@@ -52,7 +56,7 @@ export class WriteLog {
     this.#list.prepend(element);
     while (this.#list.childElementCount > rowsMax) this.#list.lastElementChild?.remove();
     byId('writes-empty').hidden = true;
-    return { kind, writes: [], inserted: '', deleted: 0, changedMs: Date.now(), reason: '', element };
+    return { kind, writes: [], inserted: '', deleted: 0, changedMs: Date.now(), ackedMs: 0, reason: '', element };
   }
 
   #follow(row: Row, write: Write): void {
@@ -64,11 +68,23 @@ export class WriteLog {
       this.#tally[counted]--;
       counted = write.state;
       this.#tally[counted]++;
-      this.#draw(row);
+      if (counted === 'acked') row.ackedMs = Date.now();
+      this.#show(row);
     };
     write.durable.then(moved, moved);
     write.acked.then(moved, (error: unknown) => { row.reason = messageOf(error); moved(); });
-    this.#draw(row);
+    this.#show(row);
+  }
+
+  #show(row: Row): void {
+    this.#moved.add(row);
+    this.#drawSoon();
+  }
+
+  #drawMoved(): void {
+    for (const row of this.#moved) this.#draw(row);
+    this.#moved.clear();
+    for (const name of ['local', 'durable', 'acked'] as const) byId(`tally-${name}`).textContent = String(this.#tally[name]);
   }
 
   #draw(row: Row): void {
@@ -79,7 +95,6 @@ export class WriteLog {
       make('span', { className: 'track', ariaHidden: 'true' }, make('i'), make('i'), make('i')),
       make('span', { className: 'state' }, stateText(row, state)),
     );
-    for (const name of ['local', 'durable', 'acked'] as const) byId(`tally-${name}`).textContent = String(this.#tally[name]);
   }
 }
 
@@ -90,7 +105,7 @@ function slowest(writes: Write[]): State {
 
 function stateText(row: Row, state: State): string {
   if (state === 'rejected') return `${labels.rejected}: ${row.reason}`;
-  return state === 'acked' ? `${labels.acked} · ${Date.now() - row.changedMs} ms` : labels[state];
+  return state === 'acked' ? `${labels.acked} · ${row.ackedMs - row.changedMs} ms` : labels[state];
 }
 
 function describe({ kind, inserted, deleted }: Row): string {

@@ -1,0 +1,191 @@
+// The session's rules, with literal messages: what comes in, what must come out.
+
+import { describe, expect, it } from '@jest/globals';
+import type { Message } from '../sdk/wire/message.js';
+import { defaultLimits } from './limits.js';
+import { newSession, step, type SessionEffect, type SessionEvent, type SessionState } from './session.js';
+
+const settings = { epoch: 'e1', limits: { ...defaultLimits } };
+const { limits } = settings;
+const replica = 'aaaaaaaaaaaaaaaa';
+
+/** Plays events through a session. @returns its last state and the effects of the last event */
+function play(events: (SessionEvent | Message)[], state: SessionState = newSession(0)): [SessionState, SessionEffect[]] {
+  let effects: SessionEffect[] = [];
+  for (const event of events) [state, effects] = step(state, isEvent(event) ? event : { type: 'message', message: event, nowMs: 0 }, settings);
+  return [state, effects];
+}
+
+const eventTypes = ['message', 'malformed', 'tick', 'lagging', 'drain', 'settled', 'progress', 'missing-dependency', 'unavailable', 'stopping', 'closed'];
+const isEvent = (event: SessionEvent | Message): event is SessionEvent => eventTypes.includes(event.type);
+
+const hello: Message = { type: 'hello', protocol: 1, replica };
+const subscribe = (document: string, lsn = 0, epoch = 'e1'): Message => ({ type: 'subscribe', document, lsn, epoch });
+const push = (document: string, bytes: number): Message => ({ type: 'push', document, batches: new Uint8Array(bytes) });
+const sent = (effects: SessionEffect[]) => effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
+const closed = (effects: SessionEffect[]) => effects.flatMap((effect) => (effect.type === 'close' ? [effect.code] : []));
+
+describe('greeting', () => {
+  it('answers hello with what the server is', () => {
+    const [state, effects] = play([hello]);
+    expect(state).toMatchObject({ phase: 'open', replica });
+    expect(effects).toEqual([{ type: 'send', message: { type: 'welcome', protocol: 1, epoch: 'e1', pingIntervalMs: 30_000, frameBytesMax: 1_048_576 } }]);
+  });
+
+  it('refuses another protocol version', () => {
+    const [state, effects] = play([{ ...hello, protocol: 2 }]);
+    expect(state.phase).toBe('closed');
+    expect(sent(effects)).toMatchObject([{ type: 'error', code: 'version_unsupported' }]);
+    expect(closed(effects)).toEqual([4426]);
+  });
+
+  it.each([subscribe('a'), push('a', 1), { type: 'ping', nonce: 1 } as Message])('refuses anything before hello: $type', (message) => {
+    const [, effects] = play([message]);
+    expect(sent(effects)).toMatchObject([{ type: 'error', code: 'protocol_error' }]);
+    expect(closed(effects)).toEqual([4400]);
+  });
+
+  it('waits for hello as long as the limit, and no longer', () => {
+    expect(play([{ type: 'tick', nowMs: limits.helloTimeoutMs - 1 }])[1]).toEqual([]);
+    expect(closed(play([{ type: 'tick', nowMs: limits.helloTimeoutMs }])[1])).toEqual([4408]);
+  });
+
+  it('happens once', () => {
+    expect(closed(play([hello, hello])[1])).toEqual([4400]);
+  });
+});
+
+describe('what only a server says', () => {
+  it.each<Message>([
+    { type: 'welcome', protocol: 1, epoch: 'e', pingIntervalMs: 1, frameBytesMax: 1 },
+    { type: 'ack', document: 'a', entries: [] },
+    { type: 'changes', document: 'a', first: 1, last: 1, batches: new Uint8Array(1) },
+    { type: 'resync', document: 'a' },
+    { type: 'error', code: 'internal', message: '' },
+  ])('closes the client that says it: $type', (message) => {
+    expect(closed(play([hello, message])[1])).toEqual([4400]);
+  });
+});
+
+describe('subscriptions', () => {
+  it('join, join again from another place, and leave', () => {
+    expect(play([hello, subscribe('a', 7)])[1]).toEqual([{ type: 'join', document: 'a', lsn: 7, epoch: 'e1' }]);
+    expect(play([hello, subscribe('a'), subscribe('a', 9)])[1]).toEqual([{ type: 'join', document: 'a', lsn: 9, epoch: 'e1' }]);
+    expect(play([hello, subscribe('a'), { type: 'unsubscribe', document: 'a' }])[1]).toEqual([{ type: 'leave', document: 'a' }]);
+    expect(play([hello, { type: 'unsubscribe', document: 'a' }])[1]).toEqual([]);
+  });
+
+  it('are as many as the limit says, and one more is refused without closing', () => {
+    const all = Array.from({ length: limits.documentsPerSocketMax }, (_, i) => subscribe(`d${i}`));
+    const [state, effects] = play([hello, ...all]);
+    expect(effects).toMatchObject([{ type: 'join' }]);
+    expect(play([subscribe('one more')], state)).toMatchObject([
+      { phase: 'open' }, [{ type: 'send', message: { type: 'error', code: 'too_large', document: 'one more' } }],
+    ]);
+    expect(play([subscribe('d0', 5)], state)[1]).toMatchObject([{ type: 'join' }]);
+  });
+
+  it('are all left when the socket closes, once', () => {
+    const [state, effects] = play([hello, subscribe('a'), subscribe('b'), { type: 'closed' }]);
+    expect(effects).toEqual([{ type: 'leave', document: 'a' }, { type: 'leave', document: 'b' }]);
+    expect(play([{ type: 'closed' }], state)[1]).toEqual([]);
+  });
+});
+
+describe('pushes', () => {
+  it('may be un-acked up to the limit; one byte more closes, to be retried', () => {
+    const [state, effects] = play([hello, push('a', limits.unackedBytesMax)]);
+    expect(effects).toMatchObject([{ type: 'push', document: 'a' }]);
+    const [, over] = play([push('a', 1)], state);
+    expect(sent(over)).toMatchObject([{ type: 'error', code: 'rate_limited' }]);
+    expect(closed(over)).toEqual([4429]);
+    expect(play([{ type: 'settled', bytes: 1 }, push('a', 1)], state)[1]).toMatchObject([{ type: 'push' }]);
+  });
+
+  it('that miss a dependency are asked for again, but not for ever', () => {
+    const miss: SessionEvent = { type: 'missing-dependency', document: 'a' };
+    const times = (count: number) => Array.from({ length: count }, () => [subscribe('a'), miss]).flat();
+    expect(play([hello, subscribe('a'), miss, miss])[1]).toEqual([]);
+    const base = [hello, subscribe('a')];
+    expect(sent(play([...base, ...times(limits.missingInARowMax)])[1])).toEqual([{ type: 'resync', document: 'a' }]);
+    expect(sent(play([...base, ...times(limits.missingInARowMax + 1)])[1])).toMatchObject([{ type: 'error', code: 'missing_dependency', document: 'a' }]);
+    const progress: SessionEvent = { type: 'progress', document: 'a' };
+    expect(sent(play([...base, ...times(limits.missingInARowMax), progress, subscribe('a'), miss])[1])).toEqual([{ type: 'resync', document: 'a' }]);
+  });
+
+  it('that could not be stored leave the document, to be subscribed again', () => {
+    const [state, effects] = play([hello, subscribe('a'), { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later', isAnswer: false }]);
+    expect(effects).toEqual([
+      { type: 'leave', document: 'a' }, { type: 'send', message: { type: 'error', code: 'unavailable', message: 'later', document: 'a' } },
+    ]);
+    expect(state.documents.size).toBe(0);
+    const again: SessionEvent = { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later', isAnswer: false };
+    expect(play([again], state)[1]).toEqual([]);
+    expect(sent(play([{ ...again, isAnswer: true }], state)[1])).toMatchObject([{ type: 'error', document: 'a' }]);
+  });
+});
+
+describe('presence', () => {
+  const presence = (bytes: number, document = 'a'): Message => ({ type: 'presence', document, replica, state: new Uint8Array(bytes) });
+
+  it('is passed on up to its limit, and refused past it without closing', () => {
+    expect(play([hello, subscribe('a'), presence(limits.presenceBytesMax)])[1]).toMatchObject([{ type: 'presence', document: 'a', replica }]);
+    const [state, effects] = play([hello, subscribe('a'), presence(limits.presenceBytesMax + 1)]);
+    expect(sent(effects)).toMatchObject([{ type: 'error', code: 'too_large' }]);
+    expect(state.phase).toBe('open');
+  });
+
+  it('of a document that is not subscribed goes nowhere', () => {
+    expect(play([hello, presence(1, 'b')])[1]).toEqual([]);
+  });
+});
+
+describe('a quiet peer', () => {
+  const heard = (nowMs: number): SessionEvent => ({ type: 'message', message: { type: 'pong', nonce: 1 }, nowMs });
+
+  it('is pinged at the interval', () => {
+    expect(play([hello, { type: 'tick', nowMs: limits.pingIntervalMs - 1 }])[1]).toEqual([]);
+    const [state, effects] = play([hello, { type: 'tick', nowMs: limits.pingIntervalMs }]);
+    expect(sent(effects)).toMatchObject([{ type: 'ping' }]);
+    expect(play([{ type: 'tick', nowMs: limits.pingIntervalMs + 1 }], state)[1]).toEqual([]);
+  });
+
+  it('is closed after the silence limit, whatever was sent to it, and not while it answers', () => {
+    expect(closed(play([hello, { type: 'tick', nowMs: limits.silenceMsMax }])[1])).toEqual([4504]);
+    expect(closed(play([hello, heard(10), { type: 'tick', nowMs: limits.silenceMsMax + 9 }])[1])).toEqual([]);
+    expect(closed(play([hello, heard(10), { type: 'tick', nowMs: limits.silenceMsMax + 10 }])[1])).toEqual([4504]);
+  });
+
+  it('gets its pings answered', () => {
+    expect(sent(play([hello, { type: 'ping', nonce: 7 }])[1])).toEqual([{ type: 'pong', nonce: 7 }]);
+  });
+});
+
+describe('a lagging peer', () => {
+  it('is sent nothing more of its documents, and told to resync each once half its budget is free', () => {
+    const [state, effects] = play([hello, subscribe('a'), subscribe('b'), { type: 'lagging' }]);
+    expect(effects).toEqual([{ type: 'halt', document: 'a' }, { type: 'halt', document: 'b' }]);
+    const half = limits.backpressureBytesMax / 2;
+    expect(play([{ type: 'drain', bufferedBytes: half + 1 }], state)[1]).toEqual([]);
+    const [drained, resyncs] = play([{ type: 'drain', bufferedBytes: half }], state);
+    expect(sent(resyncs)).toEqual([{ type: 'resync', document: 'a' }, { type: 'resync', document: 'b' }]);
+    expect(play([{ type: 'drain', bufferedBytes: 0 }], drained)[1]).toEqual([]);
+  });
+});
+
+describe('the end', () => {
+  it('comes with a goodbye and code 1012 when the server stops', () => {
+    const [, effects] = play([hello, subscribe('a'), { type: 'stopping', retryAfterMs: 5 }]);
+    expect(sent(effects)).toMatchObject([{ type: 'goodbye', code: 'unavailable', retryAfterMs: 5 }]);
+    expect(closed(effects)).toEqual([1012]);
+  });
+
+  it('comes with the codec’s code when a frame is malformed', () => {
+    expect(closed(play([hello, { type: 'malformed', code: 'protocol_error', reason: 'x' }])[1])).toEqual([4400]);
+  });
+
+  it('is final', () => {
+    const [state] = play([hello, { type: 'stopping', retryAfterMs: 0 }]);
+    expect(play([hello, subscribe('a'), { type: 'tick', nowMs: 1e9 }, { type: 'lagging' }], state)).toEqual([state, []]);
+  });
+});
