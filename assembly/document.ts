@@ -276,9 +276,10 @@ export function touch(doc: Document, index: u32): void {
 /** Makes the per-lv tables reach `count` versions. Everything is kept: a batch being read has units past the last version. */
 export function versionsReserve(doc: Document, count: u32): void {
   if (count <= doc.versionRoom) return;
-  let room = max<u32>(max<u32>(count, doc.versionRoom * 2), 28);
-  doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versionRoom << 2, <usize>room << 2);
-  room = <u32>(blockCapacity(doc.leaves) >>> 2);
+  let room = max<u32>(max<u32>(count, doc.versionRoom * 2), 24);
+  doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versionRoom << 2, <usize>(room + 4) << 2);
+  // Four short of what fits, so that the units, header included, need a block of just half the size.
+  room = <u32>(blockCapacity(doc.leaves) >>> 2) - 4;
   doc.units = arenaRegrow(doc.arena, doc.units, <usize>doc.versionRoom << 1, <usize>room << 1);
   doc.versionRoom = room;
 }
@@ -292,8 +293,13 @@ export function versionsReserve(doc: Document, count: u32): void {
 
 // ---- events ---------------------------------------------------------------------------------------
 
+/** While an update is being received: what a user does here he knows, and nobody would empty the table. */
+let isReceiving: bool = false;
+
+export function receiving(isNow: bool): void { isReceiving = isNow; }
+
 export function eventAdd(doc: Document, kind: u32, container: u32, a: u32, b: u32, c: u32): void {
-  if (!doc.isObserved) return;
+  if (!doc.isObserved || !isReceiving) return;
   const event = changetype<Event>(tableAdd(doc.arena, doc.events, offsetof<Event>()));
   event.kind = kind;
   event.container = container;

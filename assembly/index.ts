@@ -9,7 +9,7 @@ import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, outboxAt, outboxLength, outboxWriter, reserveInbox, sendView, sendWriter } from "./memory/mailbox";
 import { NONE } from "./memory/hashmap";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
-import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen } from "./document";
+import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen, receiving } from "./document";
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
@@ -54,26 +54,32 @@ export function document_author(doc: Document, high: u32, low: u32): void {
   doc.self = replicaOpen(doc, joined(high, low));
 }
 
-/** Applies the inbox's first `bytes` bytes. What came of it: document_result. */
+/** Applies the inbox's first `bytes` bytes. What came of it: receive_applied and its neighbours. */
 export function document_receive(doc: Document, bytes: u32, mayWait: bool, stampMaxMs: f64): Status {
   clearReplaced();
   doc.events.count = 0;
   const limit = stampMaxMs > 0 ? stampOfMs(stampMaxMs) | 0xffff : u64.MAX_VALUE;
-  return receive(doc, inboxStart(), bytes, mayWait, limit);
+  receiving(true);
+  const status = receive(doc, inboxStart(), bytes, mayWait, limit);
+  receiving(false);
+  return status;
 }
 
-/** After document_receive, as u32s: applied, duplicates, waiting, isReplaced, needed seq, 0, needed replica low, high. */
-export function document_result(): void {
-  store<u32>(resultCell, appliedBlocks);
-  store<u32>(resultCell, duplicateBlocks, 4);
-  store<u32>(resultCell, waitingBlocks, 8);
-  store<u32>(resultCell, isReplaced ? 1 : 0, 12);
-  store<u32>(resultCell, neededSeq, 16);
-  store<u64>(resultCell, neededReplica, 24);
-  sendView(resultCell, 32);
+// What came of the last document_receive: blocks applied, known before, kept waiting.
+export function receive_applied(): u32 { return appliedBlocks; }
+export function receive_duplicates(): u32 { return duplicateBlocks; }
+export function receive_waiting(): u32 { return waitingBlocks; }
+/** A snapshot took the document's place: container and key numbers are new. */
+export function receive_replaced(): bool { return isReplaced; }
+
+/** The op that a refused or waiting block needs first, in the outbox: seq, 0, replica low, high (u32s). */
+export function receive_needed(): void {
+  store<u32>(neededCell, neededSeq);
+  store<u64>(neededCell, neededReplica, 8);
+  sendView(neededCell, 16);
 }
 
-const resultCell: usize = memory.data(32, 8);
+const neededCell: usize = memory.data(16, 8);
 
 /** Own batches since the last take, in the outbox. */
 export function document_take(doc: Document): void {

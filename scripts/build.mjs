@@ -59,7 +59,7 @@ step('embedding', 'build/engine/embedded.ts', ['build/engine/engine.wasm'], () =
     `// Generated from engine.wasm: its bytes, one Latin-1 character each.\nexport const engineLatin1 = ${latin1Literal(bytes)};\n`);
 });
 
-step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'build/engine/embedded.ts', 'tsconfig.json'], () =>
+step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'assembly', 'build/engine/embedded.ts', 'tsconfig.json'], () =>
 {
   mkdirSync(path('build', 'js', 'build', 'engine'), { recursive: true });
   copyFileSync(path('build/engine/engine.d.ts'), path('build/js/build/engine/engine.d.ts'));

@@ -51,7 +51,7 @@ function writeLogSince(doc: Document, since: usize, writer: Writer): void {
 /** Forgets batches: from now on they are known as state only. What has not been taken stays. */
 export function trimLog(doc: Document): void {
   seal(doc);
-  if (doc.taken < doc.logIndex.count) return;
+  for (let i = doc.taken; i < doc.logIndex.count; i++) if (logEntryAt(doc, i).isOwn) return;
   for (let i: u32 = 0; i < doc.replicas.count; i++) replicaAt(doc, i).base = replicaAt(doc, i).seq;
   doc.log.length = 0;
   doc.logIndex.count = 0;

@@ -24,6 +24,7 @@ let containers: Table = changetype<Table>(0);
 // @ts-ignore: decorator
 @inline function containerHere(index: u32): u32 { return load<u32>(containers.start + ((<usize>index) << 2)); }
 
+/** The caller has made sure of `agrees` (agreement.ts). */
 export function mergeDocument(doc: Document, other: Document): void {
   mapNumbers(doc, other);
   for (let i: u32 = 0; i < other.containers.count; i++) mergeContainer(doc, other, i);
@@ -135,14 +136,16 @@ function holdsDot(other: Document, element: u32, replica: u32, seq: u32): bool {
 
 /** Inserts the elements that are missing here, in the order they arrived there. */
 function mergeElements(doc: Document, other: Document): void {
+  startPassing(other);
   for (let i: u32 = 0; i < other.rows.count; i++) {
     const row = versionRow(other, i);
     if ((row.replica & VOID_ROW) != 0) {
-      mergeVoid(doc, other, i, row.replica & ~VOID_ROW, row.elem0);
+      mergeVoid(doc, row.replica & ~VOID_ROW, row.elem0);
       continue;
     }
     const replica = replicaHere(row.replica);
     const end = rowEnd(other, i);
+    pass(row.replica, end - row.lv0);
     const known = replicaAt(doc, replica).elems;
     let lv = row.lv0;
     if (known > row.elem0) lv = min<u32>(end, lv + (known - row.elem0));
@@ -150,22 +153,28 @@ function mergeElements(doc: Document, other: Document): void {
   }
 }
 
-/** Voided elements count like others; the row before says where they begin. */
-function mergeVoid(doc: Document, other: Document, row: u32, replica: u32, count: u32): void {
+/** Voided elements count like others. */
+function mergeVoid(doc: Document, replica: u32, count: u32): void {
+  const end = pass(replica, count);
   const here = replicaHere(replica);
-  const end = voidEnd(other, row, replica);
   const known = replicaAt(doc, here).elems;
   if (known < end) elemsSkip(doc, here, min<u32>(count, end - known));
 }
 
-/** The replica's elem count right after the void in this row. */
-function voidEnd(other: Document, row: u32, replica: u32): u32 {
-  for (let i = row + 1; i < other.rows.count; i++) {
-    const later = versionRow(other, i);
-    if ((later.replica & VOID_ROW) == 0 && later.replica == replica) return later.elem0;
-    if (later.replica == (replica | VOID_ROW)) return voidEnd(other, i, replica) - later.elem0;
-  }
-  return replicaAt(other, replica).elems;
+// Elements of each of the other's replicas in the rows walked so far: a void's row does not say where it begins.
+let passed: Table = changetype<Table>(0);
+
+function startPassing(other: Document): void {
+  passed = scratchTable(6, 4);
+  for (let i: u32 = 0; i < other.replicas.count; i++) store<u32>(tableAdd(scratchArena(), passed, 4), 0);
+}
+
+/** Counts a row's elements; returns the replica's elems after it. */
+function pass(replica: u32, count: u32): u32 {
+  const at = passed.start + ((<usize>replica) << 2);
+  const end = load<u32>(at) + count;
+  store<u32>(at, end);
+  return end;
 }
 
 /** Inserts what of one span lies in one row, from `lv` on; returns where it ended. */

@@ -61,15 +61,15 @@ export function openInsert(doc: Document, container: u32, lv: u32, count: u32, l
 }
 
 export function openDelete(doc: Document, container: u32, lv: u32, count: u32): void {
-  if (doc.open.count > 0 && growDelete(doc, openAt(doc, doc.open.count - 1), lv, count)) return;
+  if (doc.open.count > 0 && growDelete(doc, openAt(doc, doc.open.count - 1), container, lv, count)) return;
   const op = openAdd(doc, OpKind.Delete, container, count);
   op.a = lv;
   op.b = count == 1 ? 0 : FORWARD;
 }
 
 /** Holding delete or backspace grows one record; a single deletion can still become either. */
-function growDelete(doc: Document, last: OpenOp, lv: u32, count: u32): bool {
-  if (last.kind != <u32>OpKind.Delete) return false;
+function growDelete(doc: Document, last: OpenOp, container: u32, lv: u32, count: u32): bool {
+  if (last.kind != <u32>OpKind.Delete || last.container != container) return false;
   if (last.b != BACKWARD && lv == last.a + last.units) last.b = FORWARD;
   else if (last.b != FORWARD && count == 1 && lv + last.units == last.a) last.b = BACKWARD;
   else return false;

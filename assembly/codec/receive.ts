@@ -12,6 +12,7 @@ import { Document, ROOT, containerAt, containerFind, containerOpen, isHigh, isLo
 import { NIL, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf, versionsAdd } from "../replica";
 import { findVersion, foundEntry, foundLeaf, leafOf, leafSequence, spanEndFound, spanRight } from "../crdt/sequence";
 import { textIntegrate, textRemove } from "../crdt/text";
+import { STAMP_MAX } from "../time/hlc";
 import { mapWrite } from "../crdt/map";
 import { SAFE_MAX, counterAdd } from "../crdt/counter";
 import { elementFind, setAdd, setRemoveDot } from "../crdt/set";
@@ -19,7 +20,7 @@ import { FORMAT_VERSION, NEWEST, NONE_SIDE, OWN } from "./grammar";
 import { logAdd, seal } from "./seal";
 import { isKey, isValue } from "./values";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
-import { keepWaiting, takeReady, waitingEnd, waitingFree, waitingStart, wake } from "./waiting";
+import { forgetReady, keepWaiting, takeReady, waitingEnd, waitingFree, waitingStart, wake } from "./waiting";
 import { receiveSnapshot } from "./snapshot-read";
 
 /** An op, read and resolved. */
@@ -59,6 +60,7 @@ export function receive(doc: Document, start: usize, bytes: usize, wait: bool, s
   appliedBlocks = 0;
   duplicateBlocks = 0;
   waitingBlocks = 0;
+  forgetReady();
   if (!areFramed(start, start + bytes)) return Status.InvalidUpdate;
   stampLimit = stampMax;
   mayWait = wait;
@@ -80,12 +82,16 @@ export function receive(doc: Document, start: usize, bytes: usize, wait: bool, s
 
 /** Blocks that waited for what has just been applied; one that proves bad now is dropped, as if it had never come. */
 function receiveReady(doc: Document): void {
+  const mightWait = mayWait;
+  // Whatever the caller wants for its own blocks, these were promised to wait.
+  mayWait = true;
   let block = takeReady(doc);
   while (block != 0) {
     if (receiveBlock(doc, waitingStart(block), waitingEnd(block)) == Status.Ok) appliedBlocks++;
     waitingFree(doc, block);
     block = takeReady(doc);
   }
+  mayWait = mightWait;
 }
 
 /** Where the block at `at` ends, 0 when its head is bad or it does not fit. */
@@ -345,6 +351,8 @@ function skipElement(reader: Reader, side: u32): void {
 }
 
 function resolveInsert(doc: Document, reader: Reader, container: u32, leftSide: u32, leftAt: usize, rightSide: u32, rightAt: usize, at: usize, bytes: u32, total: u32, cut: u32): Status {
+  // Only an op that is not the one we know the front of has more known elements than its author has here.
+  if (cut > elemNext) return Status.InvalidUpdate;
   // Elements of the front part exist already: own references count from where the op began.
   const elemStart = elemNext - cut;
   let left: u32 = NIL;
@@ -365,6 +373,10 @@ function resolveInsert(doc: Document, reader: Reader, container: u32, leftSide: 
     if (holder != container) return Status.InvalidUpdate;
   }
   if (kindOf(doc, container) != <u32>Kind.Text) return Status.InvalidUpdate;
+  if (cut != 0) {
+    left = ownVersion(doc, elemNext - 1);
+    if (left == BAD || containerOf(doc, left) != container) return Status.InvalidUpdate;
+  }
   if (left != NIL && left == right) return Status.InvalidUpdate;
   return keepInsert(doc, container, left, right, at, bytes, total, cut);
 }
@@ -379,9 +391,9 @@ function keepInsert(doc: Document, container: u32, left: u32, right: u32, at: us
   if (cut != 0) {
     if (isHigh(load<u16>(target + (<usize>(cut - 1) << 1)))) return Status.InvalidUpdate;
     memory.copy(target, target + ((<usize>cut) << 1), (<usize>count) << 1);
-    left = ownVersion(doc, elemNext - 1);
   }
-  if (left != NIL && isHigh(unitAt(doc, left))) return Status.InvalidUpdate;
+  // Nothing comes between the halves of a pair: neither after its first nor, by way of the right origin, before its second.
+  if ((left != NIL && isHigh(unitAt(doc, left))) || (right != NIL && isLow(unitAt(doc, right)))) return Status.InvalidUpdate;
   const op = addOp(doc, OpKind.Insert, container, count);
   op.a = lv;
   op.b = left;
@@ -550,7 +562,7 @@ function readMapOp(doc: Document, reader: Reader, kind: u32): Status {
   if (reader.bad || ref > containers.count || !isKey(keyAt, keyBytes)) return Status.InvalidUpdate;
   if (kind == <u32>OpKind.MapSet && !isValue(valueAt, valueBytes)) return Status.InvalidUpdate;
   const container = resolveContainer(ref);
-  if (kindOf(doc, container) != <u32>Kind.Map || stampAt == 0) return Status.InvalidUpdate;
+  if (kindOf(doc, container) != <u32>Kind.Map || stampAt == 0 || stampAt > STAMP_MAX) return Status.InvalidUpdate;
   if (stampAt > stampLimit) return Status.ClockDrift;
   if (countKnown(1) == 1) return Status.Ok;
   const op = addOp(doc, kind, container, 1);
@@ -584,7 +596,7 @@ function readSetOp(doc: Document, reader: Reader, kind: u32): Status {
   const dotsAt = reader.at;
   if (kind == <u32>OpKind.SetRemove) {
     dots = readU32(reader);
-    if (reader.bad || !areDots(reader, dots)) return Status.InvalidUpdate;
+    if (reader.bad || !areDots(doc, reader, dots)) return Status.InvalidUpdate;
   }
   if (countKnown(1) == 1) return Status.Ok;
   const op = addOp(doc, kind, container, 1);
@@ -595,15 +607,22 @@ function readSetOp(doc: Document, reader: Reader, kind: u32): Status {
   return Status.Ok;
 }
 
-function areDots(reader: Reader, count: u32): bool {
+/** A removal names only adds that are here: one that is yet to come would be removed here and kept elsewhere. */
+function areDots(doc: Document, reader: Reader, count: u32): bool {
   if (<u64>count * 2 > <u64>remaining(reader)) return false;
   while (count-- > 0) {
     const ref = readU32(reader);
-    readU32(reader);
-    if (reader.bad || ref > replicas.count) return false;
-    if (ref != 0 && load<u32>(replicas.start + ((<usize>ref - 1) << 4), 8) == NONE) return false;
+    const seq = readU32(reader);
+    if (reader.bad || ref > replicas.count || seq > seqSeen(doc, ref)) return false;
   }
   return true;
+}
+
+/** Highest seq a dot of this replica of the batch's table may have; 0 when it is a stranger, and no dot has that. */
+function seqSeen(doc: Document, ref: u32): u32 {
+  if (ref == 0) return seqFrom + unitsRead - 1;
+  const index = load<u32>(replicas.start + ((<usize>ref - 1) << 4), 8);
+  return index == NONE ? 0 : replicaAt(doc, index).seq;
 }
 
 // ---- phase two ------------------------------------------------------------------------------------

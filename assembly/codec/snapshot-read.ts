@@ -6,18 +6,20 @@ import { Reader, readByte, readFixed64, readSpan, readU32, readU64, readerOver, 
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NONE } from "../memory/hashmap";
-import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isPristine, keyOpen, touch, versionsReserve } from "../document";
+import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isHigh, isLow, isPristine, keyOpen, touch, unitAt, versionsReserve } from "../document";
 import { NIL, elemsSkip, replicaAt, replicaFind, replicaOpen, versionsAdd } from "../replica";
-import { Sequence, appendSpan, finishLoad, leafOf, leafSequence, sizeOf } from "../crdt/sequence";
+import { Sequence, appendSpan, findVersion, finishLoad, foundEntry, foundLeaf, leafOf, leafSequence, sizeOf, spanEndFound, spanLength } from "../crdt/sequence";
 import { sequenceOf } from "../crdt/text";
 import { entryFind, mapWrite } from "../crdt/map";
 import { counterAdd } from "../crdt/counter";
 import { addDot, elementCreate, elementFind } from "../crdt/set";
 import { checksum } from "./checksum";
+import { agrees } from "./agreement";
 import { mergeDocument } from "./merge";
 import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
 import { isKey, isValue } from "./values";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
+import { STAMP_MAX } from "../time/hlc";
 import { wake } from "./waiting";
 
 /** A snapshot took the whole document's place: container and key numbers are new ones. */
@@ -29,22 +31,22 @@ export function receiveSnapshot(doc: Document, reader: Reader, stampMax: u64): S
   const sum = readSpan(reader, 4);
   if (reader.bad || load<u32>(sum) != checksum(reader.at, remaining(reader))) return Status.InvalidUpdate;
   const fresh = documentCreate(replicaAt(doc, doc.self).id);
-  const isGood = readState(fresh, reader);
-  if (!isGood || fresh.stamp > stampMax) {
-    documentFree(fresh);
-    return isGood ? Status.ClockDrift : Status.InvalidUpdate;
+  let status = judge(doc, fresh, readState(fresh, reader), stampMax);
+  if (status == Status.Ok && isPristine(doc) && !doc.isObserved) {
+    replaceBy(doc, fresh);
+    return Status.Ok;
   }
-  if (!hasNews(doc, fresh)) {
-    documentFree(fresh);
-    return Status.Duplicate;
-  }
-  if (isPristine(doc) && !doc.isObserved) replaceBy(doc, fresh);
-  else {
-    mergeDocument(doc, fresh);
-    documentFree(fresh);
-  }
-  for (let i: u32 = 0; i < doc.replicas.count; i++) wake(doc, i);
-  return Status.Ok;
+  if (status == Status.Ok && !agrees(doc, fresh)) status = Status.InvalidUpdate;
+  if (status == Status.Ok) mergeDocument(doc, fresh);
+  documentFree(fresh);
+  if (status == Status.Ok) for (let i: u32 = 0; i < doc.replicas.count; i++) wake(doc, i);
+  return status;
+}
+
+function judge(doc: Document, fresh: Document, isGood: bool, stampMax: u64): Status {
+  if (!isGood) return Status.InvalidUpdate;
+  if (fresh.stamp > stampMax) return Status.ClockDrift;
+  return hasNews(doc, fresh) ? Status.Ok : Status.Duplicate;
 }
 
 function hasNews(doc: Document, fresh: Document): bool {
@@ -70,6 +72,7 @@ let elemsClaimed: Table = changetype<Table>(0);
 
 function readState(doc: Document, reader: Reader): bool {
   doc.stamp = readFixed64(reader);
+  if (doc.stamp > STAMP_MAX) return false;
   if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readContainers(doc, reader)) return false;
   for (let i: u32 = 0; i < containers.count; i++) {
     if (!readContainerState(doc, load<u32>(containers.start + ((<usize>i) << 2)), reader)) return false;
@@ -188,13 +191,16 @@ function readMap(doc: Document, container: u32, reader: Reader): bool {
   return true;
 }
 
+/** Any number of safe steps may have been added up; far from where an i64 would wrap. */
+const SUM_MAX: i64 = 1 << 62;
+
 function readCounter(doc: Document, container: u32, reader: Reader): bool {
   let count = readU32(reader);
   if (reader.bad || <usize>count > remaining(reader)) return false;
   while (count-- > 0) {
     const number = readU32(reader);
     const sum = unzigzag(readU64(reader));
-    if (reader.bad || number >= replicaMap.count) return false;
+    if (reader.bad || number >= replicaMap.count || sum > SUM_MAX || sum < -SUM_MAX) return false;
     counterAdd(doc, container, mapped(number), sum);
   }
   return true;
@@ -210,10 +216,14 @@ function readSet(doc: Document, container: u32, reader: Reader): bool {
     if (reader.bad || dots == 0 || <usize>dots > remaining(reader) || !isValue(at, bytes)) return false;
     if (elementFind(doc, container, at, bytes) != NONE) return false;
     const element = elementCreate(doc, container, at, bytes);
+    doc.marks++;
     while (dots-- > 0) {
       const number = readU32(reader);
       const seq = readU32(reader);
       if (reader.bad || number >= replicaMap.count || seq == 0 || seq > replicaAt(doc, mapped(number)).seq) return false;
+      // One dot of a replica at most: removing it removes its earlier ones, and nothing would be left to walk on from.
+      if (replicaAt(doc, mapped(number)).mark == doc.marks) return false;
+      replicaAt(doc, mapped(number)).mark = doc.marks;
       addDot(doc, element, mapped(number), seq);
     }
   }
@@ -236,7 +246,8 @@ function readText(doc: Document, container: u32, reader: Reader): bool {
   }
   if (!readExceptions(spans, reader)) return false;
   const sequence = sequenceOf(doc, container);
-  return placeSpans(doc, sequence, spans) && readVisible(doc, sequence, spans, reader);
+  return placeSpans(doc, sequence, spans) && readVisible(doc, sequence, spans, reader)
+    && readDeletedPairs(doc, sequence, reader) && areOriginsWhole(doc, spans);
 }
 
 // @ts-ignore: decorator
@@ -319,8 +330,41 @@ function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Re
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanAt(spans, i);
     if (span.length < 0) continue;
-    memory.copy(doc.units + ((<usize>span.lv) << 1), from, (<usize>span.length) << 1);
-    from += (<usize>span.length) << 1;
+    const unitBytes = (<usize>span.length) << 1;
+    if (isLow(load<u16>(from)) || isHigh(load<u16>(from + unitBytes - 2))) return false;
+    memory.copy(doc.units + ((<usize>span.lv) << 1), from, unitBytes);
+    from += unitBytes;
+  }
+  return true;
+}
+
+/** Tombstones lose their text, but which of them are the halves of a pair decides what ops are valid. */
+function readDeletedPairs(doc: Document, sequence: Sequence, reader: Reader): bool {
+  let count = readU32(reader);
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  let next: i64 = 0;
+  while (count-- > 0) {
+    const lv = next + unzigzag(readU64(reader));
+    if (reader.bad || lv < 0 || lv >= <i64>doc.versions - 1 || !isDeletedPair(doc, sequence, <u32>lv)) return false;
+    store<u16>(doc.units + (<usize>lv << 1), 0xd800);
+    store<u16>(doc.units + (<usize>lv << 1), 0xdc00, 2);
+    next = lv + 2;
+  }
+  return true;
+}
+
+function isDeletedPair(doc: Document, sequence: Sequence, lv: u32): bool {
+  if (!isInside(doc, sequence, lv) || !isInside(doc, sequence, lv + 1)) return false;
+  findVersion(doc, lv);
+  return spanLength(foundLeaf, foundEntry) < 0 && spanEndFound() > lv + 1;
+}
+
+/** Nothing hangs between the halves of a pair. */
+function areOriginsWhole(doc: Document, spans: Table): bool {
+  for (let i: u32 = 0; i < spans.count; i++) {
+    const span = spanAt(spans, i);
+    if (span.left != NIL && isHigh(unitAt(doc, span.left))) return false;
+    if (span.right != NIL && isLow(unitAt(doc, span.right))) return false;
   }
   return true;
 }

@@ -8,7 +8,7 @@ import { BlockKind, Kind } from "../abi";
 import { Writer, writeByte, writeBytes, writeFixed64, writeRoom, writeU32, writeU64, zigzag } from "../memory/bytes";
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
-import { Container, Document, ROOT, containerAt, keyAt } from "../document";
+import { Container, Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
 import { NIL, VOID_ROW, replicaAt, rowEnd, versionRow } from "../replica";
 import { Sequence, leafCount, leafNext, readUnits, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence";
 import { entryAt } from "../crdt/map";
@@ -161,6 +161,7 @@ function writeText(doc: Document, container: Container, body: Writer): void {
   writeSpanColumns(spans, body);
   writeExceptions(spans, body);
   writeVisible(doc, sequence, body);
+  writeDeletedPairs(doc, spans, body);
 }
 
 function listSpans(sequence: Sequence): Table {
@@ -223,4 +224,23 @@ function writeVisible(doc: Document, sequence: Sequence, body: Writer): void {
   readUnits(doc, sequence, 0, sequence.length, room);
   writeByte(body, 0);
   unitsToUtf8(body, room, sequence.length);
+}
+
+/** Where surrogate pairs lie among the tombstones, in document order, each as its distance from the end of the one before. */
+function writeDeletedPairs(doc: Document, spans: Table, body: Writer): void {
+  const column = scratchWriter(1);
+  let count: u32 = 0;
+  let next: u32 = 0;
+  for (let i: u32 = 0; i < spans.count; i++) {
+    const span = spanRecord(spans.start + <usize>i * 24);
+    const end = span.lv + sizeOf(span.length);
+    for (let lv = span.lv; span.length < 0 && lv + 1 < end; lv++) {
+      if (!isHigh(unitAt(doc, lv))) continue;
+      writeU64(column, zigzag(<i64>lv - <i64>next));
+      next = lv + 2;
+      count++;
+    }
+  }
+  writeU32(body, count);
+  writeBytes(body, column.start, column.length);
 }

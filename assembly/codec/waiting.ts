@@ -21,6 +21,9 @@ const HEADER: usize = 16;
 let ready: usize = 0;
 let readyLast: usize = 0;
 
+/** A call that ran out of memory half-way may have left some; they are its document's, not the next one's. */
+export function forgetReady(): void { ready = 0; }
+
 export function waitingStart(block: usize): usize { return block + HEADER; }
 export function waitingEnd(block: usize): usize { return block + HEADER + changetype<WaitingBlock>(block).bytes; }
 

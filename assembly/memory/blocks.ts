@@ -91,7 +91,7 @@ function splitLarger(size: u32): usize {
 function bump(bytes: usize): usize {
   const block = top;
   const end = top + bytes;
-  if (limitBytes != 0 && end > limitBytes) unreachable();
+  if (end < top || (limitBytes != 0 && end > limitBytes)) unreachable();
   const have = <usize>memory.size() << 16;
   if (end > have) {
     const wanted = (end - have + 0xffff) >>> 16;

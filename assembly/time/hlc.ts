@@ -7,10 +7,15 @@
 
 import { Document } from "../document";
 
+/** Later stamps are refused, so that counting on from the highest one seen never overflows. Year 6429. */
+export const STAMP_MAX: u64 = 0x7fffffffffffffff;
+
+const MS_MAX: f64 = 140737488355327;
+
 // @ts-ignore: decorator
 @inline export function stampOfMs(ms: f64): u64 {
   if (!(ms > 0)) return 0;
-  return ms >= 281474976710655 ? (<u64>0xffffffffffff) << 16 : (<u64>ms) << 16;
+  return (ms >= MS_MAX ? <u64>MS_MAX : <u64>ms) << 16;
 }
 
 /** The stamp of a write made now: later than everything this document has seen. */

@@ -59,8 +59,10 @@ export function readVector(doc: Document, reader: Reader, since: usize): bool {
   let count = readU32(reader);
   if (reader.bad || <u64>count * 9 > <u64>remaining(reader)) return false;
   while (count-- > 0) {
-    const index = replicaFind(doc, readFixed64(reader));
+    const id = readFixed64(reader);
     const seq = readU32(reader);
+    if (id == 0) return false;
+    const index = replicaFind(doc, id);
     if (index != NONE) store<u32>(since + ((<usize>index) << 2), seq);
   }
   return !reader.bad && reader.at == reader.end;

@@ -66,14 +66,12 @@ export class EngineDocument {
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
     const status = this.#call((handle) => engine.document_receive(handle, bytes.length, options.wait ?? true, options.stampMax ?? 0));
-    engine.document_result();
-    const result = outboxWords();
-    if (result[3] !== 0) {
+    if (engine.receive_replaced()) {
       this.generation++;
       this.#keys.clear();
     }
-    if (status !== Status.Ok) throw failure(status, { replica: replicaFromWords(result[7], result[6]), seq: result[4] });
-    return { applied: result[0], duplicates: result[1], waiting: result[2] };
+    if (status !== Status.Ok) throw failure(status, neededOp());
+    return { applied: engine.receive_applied(), duplicates: engine.receive_duplicates(), waiting: engine.receive_waiting() };
   }
 
   /** Own ops since the last take, as one update; null when there are none. A copy. */
@@ -246,7 +244,9 @@ export class EngineDocument {
 
   // ---- counter ------------------------------------------------------------------------------------
 
+  /** @throws HeadwaterError `invalid_argument` when the step is no safe integer, or the sum would be none */
   counterAdd(container: number, step: number): void {
+    if (!Number.isSafeInteger(step)) throw new HeadwaterError('invalid_argument', 'a counter takes whole numbers up to 2^53 - 1; round the step', { step });
     this.#check(engine.counter_add(this.#live(), container, step));
   }
 
@@ -288,6 +288,7 @@ export class EngineDocument {
   textLength(container: number): number { return engine.text_length(this.#live(), container); }
 
   textInsert(container: number, index: number, text: string): void {
+    checkIndex(index);
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
     if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
     putUnits(text);
@@ -295,6 +296,8 @@ export class EngineDocument {
   }
 
   textDelete(container: number, index: number, count: number): void {
+    checkIndex(index);
+    checkIndex(count);
     this.#check(engine.text_delete(this.#live(), container, index, count), index);
   }
 
@@ -347,6 +350,18 @@ export class EngineDocument {
     this.#check(status);
     return true;
   }
+}
+
+/** What the block that could not be applied waits for. */
+function neededOp(): { replica: ReplicaId; seq: number } {
+  engine.receive_needed();
+  const [seq, , low, high] = outboxWords();
+  return { replica: replicaFromWords(high, low), seq };
+}
+
+/** What is no u32 would cross the border as another number. */
+function checkIndex(index: number): void {
+  if (index >>> 0 !== index) throw failure(Status.IndexOutOfRange, { index });
 }
 
 function checkKey(key: unknown): void {

@@ -11,9 +11,13 @@ let words = new Uint32Array(engine.memory.buffer);
 let inboxAt = 0;
 let inboxBytes = 0;
 
+/** Up to here a loop beats a bulk copy, whose set-up makes a view; most updates are a keystroke. */
+const smallBytes = 64;
+
 const encoder = new TextEncoder();
-const utf8 = new TextDecoder();
-const utf16 = new TextDecoder('utf-16le');
+// U+FEFF is a character like any other here: without ignoreBOM a decoder swallows it at the start.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const utf16 = new TextDecoder('utf-16le', { ignoreBOM: true });
 
 function refresh(): void {
   if (bytes.buffer === engine.memory.buffer) return;
@@ -32,7 +36,8 @@ function reserve(needed: number): void {
 
 export function putBytes(source: Uint8Array): void {
   reserve(source.length);
-  bytes.set(source, inboxAt);
+  if (source.length > smallBytes) return bytes.set(source, inboxAt);
+  for (let i = 0; i < source.length; i++) bytes[inboxAt + i] = source[i];
 }
 
 /** UTF-8 of a string into the inbox; lone surrogates become U+FFFD. @returns its bytes */
@@ -56,7 +61,13 @@ export function outboxView(): Uint8Array {
 }
 
 export function outboxCopy(): Uint8Array {
-  return outboxView().slice();
+  refresh();
+  const at = engine.outbox_at() >>> 0;
+  const count = engine.outbox_length() >>> 0;
+  if (count > smallBytes) return bytes.slice(at, at + count);
+  const copy = new Uint8Array(count);
+  for (let i = 0; i < count; i++) copy[i] = bytes[at + i];
+  return copy;
 }
 
 export function outboxString(): string {

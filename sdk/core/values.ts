@@ -8,7 +8,7 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 
 const depthMax = 64;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const floats = new DataView(new ArrayBuffer(8));
 
 let buffer = new Uint8Array(256);
@@ -47,7 +47,16 @@ function writeNumber(value: number): void {
     return;
   }
   writeByte(3);
-  writeVarint(value < 0 ? -value * 2 - 1 : value * 2);
+  writeZigzag(value);
+}
+
+/** Twice a safe integer need not be one, so the sign bit goes into the first byte on its own. */
+function writeZigzag(value: number): void {
+  const size = value < 0 ? -value - 1 : value;
+  const first = (size % 64) * 2 + (value < 0 ? 1 : 0);
+  const rest = Math.floor(size / 64);
+  writeByte(rest === 0 ? first : first | 0x80);
+  if (rest !== 0) writeVarint(rest);
 }
 
 function writeTagged(tag: number, text: string): void {
@@ -117,7 +126,7 @@ function writeByte(byte: number): void {
   buffer[length++] = byte;
 }
 
-/** Up to 2^54: beyond 32 bits, shifts no longer do. */
+/** Up to 2^53: beyond 32 bits, shifts no longer do. */
 function writeVarint(value: number): void {
   reserve(8);
   while (value >= 0x80) {
@@ -172,8 +181,9 @@ function read(): JsonValue {
 }
 
 function readInteger(): number {
-  const zigzag = readVarint();
-  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  const first = source[at++];
+  const size = ((first & 127) >> 1) + (first < 128 ? 0 : readVarint() * 64);
+  return (first & 1) === 0 ? size : -size - 1;
 }
 
 function readFloat(): number {

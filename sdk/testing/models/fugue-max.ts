@@ -144,7 +144,13 @@ export class NaiveText {
   }
 
   private sequence(): FugueNode[] {
-    const walk = (node: FugueNode): FugueNode[] => [...node.leftChildren.flatMap(walk), node, ...node.rightChildren.flatMap(walk)];
-    return walk(this.root).slice(1);
+    const out: FugueNode[] = [];
+    const walk = (node: FugueNode): void => {
+      node.leftChildren.forEach(walk);
+      if (node !== this.root) out.push(node);
+      node.rightChildren.forEach(walk);
+    };
+    walk(this.root);
+    return out;
   }
 }

@@ -1,0 +1,118 @@
+// Replicas of one text, each twice: in the engine and in the naive FugueMax tree. Both make the same edits, and the
+// tree takes in exactly the batches the engine has, so their texts may be compared at any moment.
+
+import { EngineDocument, Kind } from '../core/document.js';
+import { NaiveText, type NaiveOp } from './models/fugue-max.js';
+import type { Random } from './seed.js';
+
+/** One batch, as ops for the tree. */
+interface Part { ops: NaiveOp[]; author: string; seqTo: number }
+
+/** What one take gave, and the batches in it: what is received between two edits ends a batch. */
+export interface Message { bytes: Uint8Array; parts: Part[]; author: string; seqTo: number }
+
+// The high bit is set in most: a signed compare would order them wrongly.
+const ids = ['00000000000000a1', '7fffffffffffffff', '8000000000000000', 'c0ffee0000000000', 'ffffffffffffffff'];
+
+/** The peers of one document, and every message they have sent. */
+export class TextWorld {
+  readonly messages: Message[] = [];
+  readonly peers: TextPeer[];
+
+  constructor(count: number, readonly random: Random) {
+    this.peers = random.shuffle(ids).slice(0, count).map((id) => new TextPeer(this, id));
+  }
+
+  free(): void { this.peers.forEach((peer) => peer.engine.free()); }
+}
+
+export class TextPeer {
+  engine: EngineDocument;
+  readonly tree: NaiveText;
+  /** Messages not delivered yet, in the order they were sent. */
+  inbox: Message[] = [];
+  #text: number;
+  #written: NaiveOp[] = [];
+  #parts: Part[] = [];
+  readonly #inTree = new Set<Part>();
+
+  constructor(private readonly world: TextWorld, readonly id: string) {
+    this.engine = new EngineDocument(id);
+    this.tree = new NaiveText(id);
+    this.#text = this.engine.container(['text'], Kind.Text);
+  }
+
+  text(): string { return this.engine.textRead(this.#text, 0, this.engine.textLength(this.#text)); }
+
+  insert(index: number, text: string): void {
+    this.engine.textInsert(this.#text, index, text);
+    this.#written.push(...this.tree.insert(index, text));
+  }
+
+  delete(index: number, count: number): void {
+    this.engine.textDelete(this.#text, index, count);
+    this.#written.push(...this.tree.delete(index, count));
+  }
+
+  /** Sends what was written since the last flush to everybody else. */
+  flush(): void {
+    const bytes = this.engine.take();
+    if (bytes === null) return;
+    this.#endPart();
+    const message = { bytes, parts: this.#parts, author: this.id, seqTo: this.engine.seqOf(this.id) };
+    this.#parts = [];
+    this.world.messages.push(message);
+    for (const peer of this.world.peers) if (peer !== this) peer.inbox.push(message);
+  }
+
+  #endPart(): void {
+    if (this.#written.length === 0) return;
+    const part = { ops: this.#written, author: this.id, seqTo: this.engine.seqOf(this.id) };
+    this.#written = [];
+    this.#parts.push(part);
+    this.#inTree.add(part);
+  }
+
+  /** Applies an update, and hands the tree every batch the engine now has. */
+  apply(update: Uint8Array): void {
+    this.#endPart();
+    const { generation } = this.engine;
+    this.engine.apply(update);
+    if (this.engine.generation !== generation) this.#text = this.engine.container(['text'], Kind.Text);
+    for (const part of this.world.messages.flatMap((message) => message.parts)) {
+      if (this.#inTree.has(part) || part.seqTo > this.engine.seqOf(part.author)) continue;
+      this.#inTree.add(part);
+      part.ops.forEach((op) => this.tree.apply(op));
+    }
+  }
+
+  /** Goes on as a process does that restarts: all it has is its snapshot; blocks that waited are gone. */
+  reload(): void {
+    this.flush();
+    const snapshot = this.engine.snapshot();
+    this.engine.free();
+    this.engine = new EngineDocument(this.id);
+    this.apply(snapshot);
+    this.#text = this.engine.container(['text'], Kind.Text);
+    this.inbox = this.world.messages.filter((message) => message.seqTo > this.engine.seqOf(message.author));
+  }
+}
+
+/** The index itself, or the one after it when it lies inside a surrogate pair. */
+export function outsidePair(text: string, index: number): number {
+  const isInside = index > 0 && index < text.length && isHigh(text.charCodeAt(index - 1)) && !isHigh(text.charCodeAt(index));
+  return isInside && (text.charCodeAt(index) & 0xfc00) === 0xdc00 ? index + 1 : index;
+}
+
+function isHigh(unit: number): boolean { return (unit & 0xfc00) === 0xd800; }
+
+/** Joins updates into one, as any transport or store may. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
