@@ -259,6 +259,9 @@ if (!chromiumPath) {
     await one.page.goBack();
     await one.title('first');
     await one.holds('');
+    await one.page.evaluate((name) => { location.hash = name; }, 'x'.repeat(300));
+    await one.shows('notice', 'document id');
+    expect(await one.page.evaluate(() => location.hash)).toBe('#first');
   });
 
   it('leaves the text alone while an input method composes, and merges what it composed', async () => {

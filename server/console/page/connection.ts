@@ -2,12 +2,11 @@
 
 import type { Client, Status } from '../../../sdk/index.js';
 import { byId } from './dom.js';
+import { notice } from './notice.js';
 
 const labels: Record<Status['connection'], string> = {
   'offline': 'Offline', 'connecting': 'Connecting', 'catching-up': 'Catching up', 'live': 'Live',
 };
-
-const sentences = { page: '', connection: '' };
 
 /** Whether the person went offline on purpose. Kept for a reload, so that offline means offline until they say otherwise. */
 export const wish = {
@@ -30,14 +29,6 @@ export function bindConnection(client: Client): void {
   label();
   client.status.subscribe(draw);
   draw(client.status.get());
-}
-
-/** Shows a sentence above the page; each source has one at a time, and an empty one takes it back. */
-export function notice(source: 'page' | 'connection', sentence: string): void {
-  sentences[source] = sentence;
-  const element = byId('notice');
-  element.textContent = Object.values(sentences).filter((each) => each !== '').join(' ');
-  element.hidden = element.textContent === '';
 }
 
 function draw({ connection, pending, storage, error }: Status): void {

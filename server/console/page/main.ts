@@ -3,10 +3,11 @@
 import { open } from '../../../sdk/index.js';
 import type { Client, Document } from '../../../sdk/index.js';
 import { Carets } from './carets.js';
-import { bindConnection, notice, wish } from './connection.js';
+import { bindConnection, wish } from './connection.js';
 import { bindCounter } from './counter.js';
 import { DocumentList, hashOf, idInAddress } from './documents.js';
 import { byId, settled } from './dom.js';
+import { messageOf, notice } from './notice.js';
 import { People, Self } from './people.js';
 import { bindTags } from './tags.js';
 import { TextareaBinding } from './textarea.js';
@@ -31,29 +32,38 @@ class Page {
   readonly #list: DocumentList;
   readonly #self: Self;
   #people: People | undefined;
+  /** Id of the document on the page. */
+  #shown: string | undefined;
   #close: () => void = () => {};
 
   constructor(readonly client: Client) {
     this.#self = new Self(client.replica, () => this.#people?.announce());
     this.#list = new DocumentList(client, (id) => { location.hash = hashOf(id); });
     window.addEventListener('hashchange', () => this.route());
-    byId<HTMLButtonElement>('window').onclick = () => window.open(location.href, '_blank');
+    byId<HTMLButtonElement>('skip').onclick = () => byId('editor').focus();
+    // `noopener`, or the new window would start with this one's wish to be offline.
+    byId<HTMLButtonElement>('window').onclick = () => window.open(location.href, '_blank', 'noopener');
   }
 
+  /** Shows the document the address names; one that cannot be opened leaves the page where it was. */
   route(): void {
-    const id = idInAddress() ?? firstDocument;
-    if (location.hash === '') history.replaceState(null, '', hashOf(id));
-    this.#close();
     notice('page', '');
     try {
-      this.#close = this.#show(this.client.document(id));
-      byId('title').textContent = id;
-      document.title = `${id} · Headwater`;
+      this.#turnTo(this.client.document(idInAddress() ?? firstDocument));
     } catch (error) {
-      this.#close = () => {};
       notice('page', messageOf(error));
+      if (this.#shown === undefined) this.#turnTo(this.client.document(firstDocument));
     }
-    void this.#list.show(id);
+    history.replaceState(null, '', hashOf(this.#shown!));
+  }
+
+  #turnTo(doc: Document): void {
+    this.#close();
+    this.#shown = doc.id;
+    this.#close = this.#show(doc);
+    byId('title').textContent = doc.id;
+    document.title = `${doc.id} · Headwater`;
+    void this.#list.show(doc.id);
   }
 
   /** Binds every part of the page to one document, which stays open: it goes on syncing. @returns undoes the binding */
@@ -67,8 +77,8 @@ class Page {
       selection: (_anchor, head) => { if (document.activeElement === area) people.point(head); },
       refused: (error) => notice('page', messageOf(error)),
     });
-    const summarise = settled(() => summary(doc, text.length), 120);
-    const changed = () => { people.show(); summarise(); };
+    const summariseSoon = settled(() => { if (this.#shown === doc.id) summarise(doc, text.length); }, 120);
+    const changed = () => { people.show(); summariseSoon(); };
     const undo = [
       doc.subscribe(changed),
       bindCounter(doc.getCounter('count'), this.#log),
@@ -76,18 +86,14 @@ class Page {
       () => { binding.close(); people.close(); carets.close(); },
     ];
     this.#people = people;
-    summarise();
+    summariseSoon();
     return () => undo.forEach((step) => step());
   }
 }
 
-function summary(doc: Document, length: number): void {
+function summarise(doc: Document, length: number): void {
   byId('digest').textContent = doc.digest();
   byId('length').textContent = length === 1 ? '1 character' : `${length.toLocaleString()} characters`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 start().catch((error: unknown) => notice('page', `The page could not start: ${messageOf(error)}`));

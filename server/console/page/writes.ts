@@ -5,6 +5,7 @@
 
 import type { Write } from '../../../sdk/index.js';
 import { byId, make, settled } from './dom.js';
+import { messageOf } from './notice.js';
 
 type State = Write['state'];
 
@@ -119,8 +120,4 @@ function describe({ kind, inserted, deleted }: Row): string {
 function shortened(text: string): string {
   const characters = [...text];
   return characters.length > 28 ? `…${characters.slice(-27).join('')}` : text;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
