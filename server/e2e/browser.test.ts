@@ -16,7 +16,7 @@ const isRequired = process.env.HEADWATER_REQUIRE_BROWSER === '1';
 if (!chromiumPath) {
   const sentence = 'no Chromium found: the browser tests are skipped (set CHROMIUM_PATH)';
   if (isRequired) throw new Error(sentence);
-  console.warn(sentence);
+  process.stderr.write(`${sentence}\n`);
 }
 
 (chromiumPath ? describe : describe.skip)('the console in a browser', () => {

@@ -10,7 +10,7 @@ const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 /** Where Chromium is: `CHROMIUM_PATH`, else one of the usual places; undefined when there is none. */
-export const chromiumPath: string | undefined = process.env.CHROMIUM_PATH ?? candidates.find((path) => existsSync(path));
+export const chromiumPath: string | undefined = process.env.CHROMIUM_PATH || candidates.find((path) => existsSync(path));
 
 export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath, args });

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
 const folder = process.env.HEADWATER_TRACES ?? join(repository, '..', 'shared', 'data', 'traces');
 
-/** The path of a recorded session, or undefined (said once on the console) when it is not there. */
+/** The path of a recorded session, or undefined (which is said in one line) when it is not there. */
 export function findTrace(name: string): string | undefined {
   const path = join(folder, `${name}.json.gz`);
   if (existsSync(path)) return path;
-  console.warn(`no recorded session ${name} in ${folder}: the tests on it are skipped (set HEADWATER_TRACES)`);
+  process.stderr.write(`no recorded session ${name} in ${folder}: the tests on it are skipped (set HEADWATER_TRACES)\n`);
   return undefined;
 }
