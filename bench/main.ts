@@ -1,27 +1,129 @@
-// `npm run bench -- [workload …]`: runs the named workloads, or all, and ends with 1 if one misses its bar.
+// `npm run bench -- [name …] [--quick] [--json file] [--write] [--check] [--accept]`
+//
+// Names are groups of rows that race Headwater against its rivals, or workloads that hold a bar on their own; without a
+// name all of them run. Ends with 1 when a bar is missed; with --check, when a stable count has grown.
 
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { engineLatin1 } from '../build/engine/embedded.js';
+import { baselineOf, compare, readBaseline, writeBaseline } from './baseline.js';
+import { chart } from './chart.js';
 import { measure, report } from './harness.js';
 import type { Workload } from './harness.js';
+import { race } from './race.js';
+import type { Pace, Row, RowResult } from './race.js';
+import type { System } from './system.js';
+import { loadSystems } from './systems.js';
+import { table } from './table.js';
+import { concurrent } from './workloads/concurrent.js';
+import { load } from './workloads/load.js';
+import { map } from './workloads/map.js';
+import { random } from './workloads/random.js';
 import { reconnect } from './workloads/reconnect.js';
+import { snapshot } from './workloads/snapshot.js';
+import { text } from './workloads/text.js';
 
+const groups: Readonly<Record<string, { about: string; rows: readonly Row[] }>> = {
+  text: { about: 'one author\'s 259,778 edits: made, made and kept, received; bytes per keystroke', rows: text },
+  map: { about: '100,000 sets on 1,000 keys, and the bytes left', rows: map },
+  snapshot: { about: 'bytes of a saved document', rows: snapshot },
+  load: { about: 'from saved bytes to the first text', rows: load },
+  random: { about: '100,000 inserts at random, at the front, at the end', rows: random },
+  concurrent: { about: 'sessions of several authors, received update by update', rows: concurrent },
+};
 const workloads: readonly Workload[] = [reconnect];
 
-function chosen(names: string[]): readonly Workload[] {
-  const unknown = names.filter((name) => !workloads.some((workload) => workload.name === name));
-  if (unknown.length > 0) throw new Error(`there is no workload ${unknown.join(', ')}. There are:\n${menu()}`);
-  return names.length === 0 ? workloads : workloads.filter(({ name }) => names.includes(name));
+const full: Pace = { rounds: 9, roundsSlow: 3 };
+const quick: Pace = { rounds: 4, roundsSlow: 1 };
+/** Rivals that no bar names cost most of the time; the quick form leaves them out. */
+const quickSystems = ['headwater', 'yjs', 'json-joy', 'diamond-types'];
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+const inBench = (name: string) => join(repository, 'bench', name);
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    accept: { type: 'boolean', default: false },
+  },
+});
+
+function chosen(): string[] {
+  const names = [...Object.keys(groups), ...workloads.map(({ name }) => name)];
+  const unknown = positionals.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no benchmark ${unknown.join(', ')}. There are:\n${menu()}`);
+  return positionals.length === 0 ? names : names.filter((name) => positionals.includes(name));
 }
 
 function menu(): string {
-  return workloads.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n');
+  const all = [...Object.entries(groups).map(([name, { about }]) => ({ name, about })), ...workloads];
+  return all.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n');
+}
+
+async function runRows(rows: readonly Row[], systems: readonly System[]): Promise<RowResult[]> {
+  const results: RowResult[] = [];
+  for (const row of rows) {
+    const startedMs = performance.now();
+    results.push(await race(row, systems, options.quick ? quick : full));
+    console.error(`${row.name}  (${((performance.now() - startedMs) / 1_000).toFixed(1)} s)`);
+  }
+  return results;
+}
+
+async function runGroups(names: readonly string[]): Promise<void> {
+  const rows = names.flatMap((name) => groups[name]?.rows ?? []);
+  if (rows.length === 0) return;
+  const here = await loadSystems();
+  const systems = options.quick ? here.filter(({ name }) => quickSystems.includes(name)) : here;
+  if (!globalThis.gc) console.error('without --expose-gc garbage of one run may be collected in the next; `npm run bench` has it');
+  const results = await runRows(rows, systems);
+  console.log(`\n${page(results, systems)}`);
+  keep(results, systems);
+  const isMissed = results.some(({ bars }) => bars.some(({ pass }) => !pass));
+  if (isMissed && !options.check) process.exitCode = 1;
+}
+
+function page(results: readonly RowResult[], systems: readonly System[]): string {
+  const [{ model }] = cpus();
+  return [
+    table(results, systems),
+    `\nTimes are milliseconds: the minimum, in brackets the median; × is how many times Headwater's minimum. Bytes are exact.`,
+    `Node ${process.versions.node}, ${model.trim()}, ${cpus().length} cores.`,
+  ].join('\n');
+}
+
+function keep(results: readonly RowResult[], systems: readonly System[]): void {
+  const before = readBaseline(inBench('baselines.json'));
+  const now = baselineOf(results, engineLatin1.length);
+  const { regressions, slower } = compare(before, now);
+  for (const line of slower) console.log(`slower than the baseline, next to a rival: ${line}`);
+  for (const line of regressions) console.log(`REGRESSION of a stable count: ${line}`);
+  if (options.check && regressions.length > 0) process.exitCode = 1;
+  if (options.accept) writeBaseline(inBench('baselines.json'), before, now);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({ node: process.versions.node, results, regressions, slower }, null, 2)}\n`);
+  if (options.write) {
+    writeFileSync(inBench('results.md'), `# The last accepted run\n\n${page(results, systems)}\n\n![The timed rows](results.svg)\n`);
+    writeFileSync(inBench('results.svg'), chart(results, systems));
+  }
+}
+
+async function runWorkload(workload: Workload): Promise<void> {
+  const outcome = await measure(workload);
+  console.log(report(outcome));
+  if (!outcome.pass) process.exitCode = 1;
 }
 
 try {
-  for (const workload of chosen(process.argv.slice(2))) {
-    const outcome = await measure(workload);
-    console.log(report(outcome));
-    if (!outcome.pass) process.exitCode = 1;
-  }
+  const names = chosen();
+  for (const workload of workloads) if (names.includes(workload.name)) await runWorkload(workload);
+  await runGroups(names);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

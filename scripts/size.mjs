@@ -1,0 +1,67 @@
+// `npm run size`: what a browser downloads, minified and gzipped, against the budgets; and which folder it comes from.
+//
+// Ends with 1 over budget. `charset: 'utf8'` for the reason in console.mjs: the engine travels as a Latin-1 string.
+import './build.mjs';
+import { build } from 'esbuild';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const kilobyte = 1024;
+
+const bundles = [
+  { name: 'engine + all types', about: 'createDocument alone, WASM included', budgetKB: 24, source: "export { createDocument } from './sdk/index.js'", external: ['dexie'] },
+  { name: 'client with sync', about: 'all of headwater but Dexie', budgetKB: 40, source: "export * from './sdk/index.js'", external: ['dexie'] },
+  { name: 'Dexie', about: 'its own share', source: "export { Dexie } from 'dexie'", external: [] },
+];
+
+for (const bundle of bundles) show(bundle, await bundled(bundle));
+console.log(`${'lite'.padEnd(20)} not built yet; its budget is 12 KB`);
+showEngine();
+
+async function bundled({ source, external }) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: source, resolveDir: root, loader: 'ts' },
+    bundle: true, minify: true, format: 'esm', platform: 'browser', target: ['es2022'], charset: 'utf8', legalComments: 'none',
+    external, metafile: true, write: false, logLevel: 'warning',
+  });
+  return { bytes: outputFiles[0].contents, inputs: Object.values(metafile.outputs)[0].inputs };
+}
+
+function show({ name, about, budgetKB }, { bytes, inputs }) {
+  const gzipKB = gzipSync(bytes, { level: 9 }).length / kilobyte;
+  const isOver = budgetKB !== undefined && gzipKB > budgetKB;
+  const verdict = budgetKB === undefined ? '' : `of ${budgetKB} KB  ${isOver ? 'OVER BUDGET' : 'ok'}`;
+  console.log(`${name.padEnd(20)} ${gzipKB.toFixed(1).padStart(6)} KB gzip  ${(bytes.length / kilobyte).toFixed(1).padStart(6)} KB minified  ${verdict}  (${about})`);
+  if (budgetKB !== undefined) showFolders(inputs);
+  if (isOver) process.exitCode = 1;
+}
+
+/** Minified bytes by folder; the files that weigh most are named. */
+function showFolders(inputs) {
+  const folders = new Map();
+  for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
+    if (bytesInOutput === 0) continue;
+    const folder = folderOf(file);
+    folders.set(folder, [...(folders.get(folder) ?? []), { name: file.split('/').at(-1), bytes: bytesInOutput }]);
+  }
+  const sum = (files) => files.reduce((total, { bytes }) => total + bytes, 0);
+  for (const [folder, files] of [...folders].sort(([, a], [, b]) => sum(b) - sum(a))) {
+    const largest = files.sort((a, b) => b.bytes - a.bytes).slice(0, 4).map(({ name, bytes }) => `${name} ${bytes}`);
+    console.log(`  ${String(sum(files)).padStart(7)} B  ${folder.padEnd(20)} ${largest.join(', ')}`);
+  }
+}
+
+function folderOf(file) {
+  const parts = file.split('/');
+  const at = parts.lastIndexOf('node_modules');
+  return at >= 0 ? parts[at + 1] : parts.slice(0, 2).join('/').replace(/^<.*/, 'entry');
+}
+
+function showEngine() {
+  const bytes = readFileSync(join(root, 'build', 'engine', 'engine.wasm'));
+  const gzipKB = gzipSync(bytes, { level: 9 }).length / kilobyte;
+  console.log(`${'WASM alone'.padEnd(20)} ${gzipKB.toFixed(1).padStart(6)} KB gzip  ${(bytes.length / kilobyte).toFixed(1).padStart(6)} KB raw`);
+}
