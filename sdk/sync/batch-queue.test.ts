@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Random, seedFromEnv } from '../testing/seed.js';
-import { append, emptyQueue, hasUnsent, remove, restart, rewind, settle, take, type BatchQueue, type OwnBatch } from './batch-queue.js';
+import { append, emptyQueue, hasUnsent, remove, rewind, settle, take, type BatchQueue, type OwnBatch } from './batch-queue.js';
 
 const a = 'a000000000000001';
 const b = 'b000000000000002';
@@ -47,13 +47,6 @@ describe('a queue of own batches', () => {
     for (const [seq, rest, bytes] of [[1, ['a2', 'a3'], 10], [2, ['a1', 'a3'], 10], [3, ['a1', 'a2'], 20], [4, ['a1', 'a2', 'a3'], 20]] as const) {
       expect([left(remove(sent, a, seq, seq)), remove(sent, a, seq, seq).inFlightBytes]).toEqual([rest, bytes]);
     }
-  });
-
-  it('starts over from a version vector, also one that went back', () => {
-    const sent = take(append(emptyQueue, [batch(a, 1), batch(b, 1), batch(a, 2)]), 100).queue;
-    const queue = restart(settle(sent, new Map([[b, 1]])), new Map([[a, 1]]));
-    expect(names(take(queue, 100).batches)).toEqual(['b1', 'a2']);
-    expect(queue.inFlightBytes).toBe(0);
   });
 
   it('agrees with a plain array over random histories, and leaves earlier states alone', () => {

@@ -52,7 +52,7 @@ export function append(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQu
   return { ...queue, log, end: log.length, tails };
 }
 
-/** Everything is to be sent again. */
+/** Everything is to be sent again: what was acked has left the queue, and what was not may have been refused unheard. */
 export function rewind(queue: BatchQueue): BatchQueue {
   return queue.next === queue.first ? queue : { ...queue, next: queue.first, inFlightBytes: 0 };
 }
@@ -84,12 +84,6 @@ export function settle(queue: BatchQueue, version: Version): BatchQueue {
   }
   // Acks come in the order of the queue but for interleaved replicas; those wait, settled, for the front.
   return dropFront({ ...queue, acked }, (batch) => batch.seqTo <= (acked.get(batch.replica) ?? 0));
-}
-
-/** Starts over from the server's own version vector, which may be behind what it once acked. O(queue). */
-export function restart(queue: BatchQueue, version: Version): BatchQueue {
-  const kept = queue.log.slice(queue.first, queue.end).filter((batch) => batch.seqTo > (version.get(batch.replica) ?? 0));
-  return queueOf(kept);
 }
 
 /** Takes out what the server refused. O(dropped) at the front, where a refused batch normally is; else O(queue). */

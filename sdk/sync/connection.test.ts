@@ -52,6 +52,7 @@ class RecordingHost implements SyncHost {
     this.received.push(...decode(blocks));
     this.cursors.push(cursor);
   }
+  subscribed(): void {}
   acked(_document: string, version: ReadonlyMap<string, number>): void {
     for (const [id, seq] of version) this.ackedSeqs.set(id, seq);
   }
@@ -244,7 +245,7 @@ describe('a connection over the loopback', () => {
   });
 
   it('lets the host call back from within a callback', async () => {
-    host.acked = () => connection.setPresence('doc', Uint8Array.of(9));
+    host.subscribed = () => connection.setPresence('doc', Uint8Array.of(9));
     await live();
     expect(heard.filter((message) => message.type === 'presence')).toHaveLength(1);
   });

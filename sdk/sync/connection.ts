@@ -28,9 +28,11 @@ export interface SyncHost {
    */
   receive(document: string, blocks: Uint8Array, cursor: Cursor): void;
   /**
-   * The server has committed up to these seqs. After a subscribe this is its whole version vector: own
-   * batches above it that the connection does not hold (acked once, lost by the server) are to be pushed again.
+   * The server answered a subscribe; this is its whole version vector. Batches above it that the connection does not
+   * hold (acked once, lost by the server) are to be pushed again. It is no ack: a void counts as committed too.
    */
+  subscribed(document: string, version: ReadonlyMap<ReplicaId, number>): void;
+  /** The server has committed own batches up to these seqs, but for those it rejected. */
   acked(document: string, version: ReadonlyMap<ReplicaId, number>): void;
   rejected(document: string, batch: Rejection): void;
   /** `null` is "gone". */
@@ -163,6 +165,7 @@ export class Connection {
       case 'timer': return this.setTimer(effect.timer, effect.ms);
       case 'backoff': return this.setTimer(effect.timer, effect.atLeastMs + fullJitterMs(effect.attempt, this.ports.random()));
       case 'cancel': return this.cancelTimer(effect.timer);
+      case 'subscribed': return tell(() => this.host.subscribed(effect.document, effect.version));
       case 'acked': return tell(() => this.host.acked(effect.document, effect.version));
       case 'rejected': return tell(() => this.host.rejected(effect.document, effect.batch));
       case 'presence': return tell(() => this.host.presence(effect.document, effect.replica, effect.state));

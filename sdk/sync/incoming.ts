@@ -9,7 +9,7 @@ import type { ReplicaId } from '../core/replica.js';
 import { decodeVersion } from '../core/codec.js';
 import { limits } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
-import { restart as restartQueue } from './batch-queue.js';
+import { rewind } from './batch-queue.js';
 import { join, startSending } from './outgoing.js';
 import { resendPresence } from './presence.js';
 import { isSubscribed, type DocumentState, type PartialSnapshot } from './session-state.js';
@@ -122,9 +122,9 @@ function startCatchUp(turn: Turn, id: string, message: MessageOf<'subscribed'>, 
   turn.set({ catchUp: { bytes: catchUp.bytes, total: catchUp.total + bytesLeft } });
   turn.setDocument(id, {
     phase: start >= message.head ? 'live' : 'catching-up',
-    epoch, lsn: start, head: message.head, bytesLeft, queue: restartQueue(queue, version),
+    epoch, lsn: start, head: message.head, bytesLeft, queue: rewind(queue),
   });
-  turn.acked(id, version);
+  turn.emit({ type: 'subscribed', document: id, version });
   startSending(turn, id);
   resendPresence(turn, id);
 }

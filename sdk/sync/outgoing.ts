@@ -2,8 +2,10 @@
 //
 // They are pushed as soon as the server has answered the document's subscribe, while its catch-up may
 // still be coming down: a batch builds on log entries, which the server has by definition, and on own
-// batches, which stand before it in the queue. Waiting would only delay them. Not before that answer,
-// because its version vector says which of them have arrived already.
+// batches, which stand before it in the queue. Waiting would only delay them.
+//
+// What is un-acked is sent again after each reconnect, also what the version vector of that answer covers: the server
+// answers a repeat as it answered the first time, and only that answer tells an ack from a reject that was lost.
 //
 // Many batches travel in few frames; what is on its way unanswered is bounded, over all documents, which
 // take turns frame by frame. A refused batch is reported and the rest goes on.

@@ -147,6 +147,8 @@ export type Effect =
   | { type: 'backoff'; timer: TimerName; attempt: number; atLeastMs: number }
   | { type: 'cancel'; timer: TimerName }
   | { type: 'receive'; document: string; blocks: Uint8Array; cursor: Cursor }
+  /** The server's whole version vector. What it covers may stand there as a void: only an ack says it does not. */
+  | { type: 'subscribed'; document: string; version: ReadonlyMap<ReplicaId, number> }
   | { type: 'acked'; document: string; version: ReadonlyMap<ReplicaId, number> }
   | { type: 'rejected'; document: string; batch: Rejection }
   | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null }

@@ -309,6 +309,7 @@ class World {
       case 'timer': case 'backoff': return void device.timers.add(effect.timer);
       case 'cancel': return void device.timers.delete(effect.timer);
       case 'receive': return this.receive(device, effect);
+      case 'subscribed': return this.subscribed(device, effect.version);
       case 'acked': return this.acked(device, effect.version);
       case 'status': if (effect.status.error?.code === 'protocol_error') throw new Error(`device ${device.name}: ${effect.status.error.message}`); return;
       default: return;
@@ -333,13 +334,15 @@ class World {
     for (const [replica, seq] of epoch === this.server.epoch ? version : []) {
       this.must(seq <= (committed.get(replica) ?? 0), `${replica} ${seq} was acked before it was committed`);
     }
-    if (epoch === device.ackedEpoch) {
-      for (const [replica, seq] of version) device.acked.set(replica, Math.max(seq, device.acked.get(replica) ?? 0));
-      return;
-    }
-    // Another log: what it lacks is offered again.
+    for (const [replica, seq] of version) device.acked.set(replica, Math.max(seq, device.acked.get(replica) ?? 0));
+  }
+
+  /** It is no ack. But in another log, what it lacks is offered again. */
+  private subscribed(device: Device, version: ReadonlyMap<string, number>): void {
+    const { epoch } = device.session;
+    if (epoch === device.ackedEpoch) return;
     device.ackedEpoch = epoch;
-    device.acked = new Map(version);
+    device.acked = new Map([...device.acked].map(([replica, seq]) => [replica, Math.min(seq, version.get(replica) ?? 0)]));
     this.event(device, { type: 'push', document, batches: device.unacked() });
   }
 
