@@ -314,6 +314,15 @@ export function storageConformance(name: string, open: () => Promise<StorageHarn
         expect(await handle.metaKeys('x/')).toEqual(['x/0', 'x/1']);
         expect(await handle.documents()).toEqual([]);
       });
+
+      it('removes a key that is set to null', async () => {
+        await storage.writeMeta('x/1', bytes(1));
+        await storage.writeMeta('x/1', null);
+        await storage.writeMeta('never there', null);
+        const handle = await reopen();
+        expect(await handle.readMeta('x/1')).toBeUndefined();
+        expect(await handle.metaKeys('')).toEqual([]);
+      });
     });
 
     describe('handles', () => {

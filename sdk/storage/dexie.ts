@@ -102,9 +102,12 @@ export class DexieStorage implements Storage {
     return row && !faultOf(row) ? row.bytes : undefined;
   }
 
-  async writeMeta(key: string, value: Uint8Array): Promise<void> {
-    const sealed = seal(value);
-    await this.run('strict', (db) => db.meta.put({ key, ...sealed }));
+  async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
+    const sealed = value && seal(value);
+    await this.run('strict', async (db) => {
+      if (sealed) await db.meta.put({ key, ...sealed });
+      else await db.meta.delete(key);
+    });
   }
 
   metaKeys(prefix: string): Promise<string[]> {

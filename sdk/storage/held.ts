@@ -8,7 +8,7 @@ import type { Append, StoredDocument } from './storage.js';
 export type HeldWrite =
   | { kind: 'append'; writes: Append[]; strict: boolean; positions: number[] }
   | { kind: 'remove'; document: string }
-  | { kind: 'meta'; key: string; value: Uint8Array };
+  | { kind: 'meta'; key: string; value: Uint8Array | null };
 
 type HeldAppend = Extract<HeldWrite, { kind: 'append' }>;
 
@@ -68,12 +68,18 @@ export class HeldWrites {
     return [...documents].sort();
   }
 
-  meta(key: string): Uint8Array | undefined {
-    return this.writes.filter(isMeta).filter((write) => write.key === key).at(-1)?.value.slice();
+  applyToMeta(key: string, stored: Uint8Array | undefined): Uint8Array | undefined {
+    const last = this.writes.filter(isMeta).filter((write) => write.key === key).at(-1);
+    return last ? last.value?.slice() : stored;
   }
 
-  metaKeys(): string[] {
-    return this.writes.filter(isMeta).map((write) => write.key);
+  applyToMetaKeys(prefix: string, stored: readonly string[]): string[] {
+    const keys = new Set(stored);
+    for (const { key, value } of this.writes.filter(isMeta).filter((write) => write.key.startsWith(prefix))) {
+      if (value) keys.add(key);
+      else keys.delete(key);
+    }
+    return [...keys].sort();
   }
 }
 

@@ -92,9 +92,10 @@ export class MemoryStorage implements Storage {
     return this.disk.meta.get(key)?.slice();
   }
 
-  async writeMeta(key: string, value: Uint8Array): Promise<void> {
+  async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     this.assertOpen();
-    this.disk.meta.set(key, seal(value).bytes);
+    if (value) this.disk.meta.set(key, seal(value).bytes);
+    else this.disk.meta.delete(key);
   }
 
   async metaKeys(prefix: string): Promise<string[]> {

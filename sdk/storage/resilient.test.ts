@@ -173,6 +173,9 @@ describe('ResilientStorage', () => {
     expect(await storage.documents()).toEqual(['d']);
     expect(await storage.readMeta('k/1')).toEqual(Uint8Array.of(7));
     expect(await storage.metaKeys('k/')).toEqual(['k/1']);
+    await storage.writeMeta('k/1', null);
+    expect(await storage.readMeta('k/1')).toBeUndefined();
+    expect(await storage.metaKeys('k/')).toEqual([]);
     await storage.close();
   });
 

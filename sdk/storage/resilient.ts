@@ -75,8 +75,8 @@ export class ResilientStorage implements Storage {
     await this.write({ kind: 'remove', document: checkDocument(document) });
   }
 
-  async writeMeta(key: string, value: Uint8Array): Promise<void> {
-    await this.write({ kind: 'meta', key, value: copyBytes(value) });
+  async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
+    await this.write({ kind: 'meta', key, value: value && copyBytes(value) });
   }
 
   async load(document: string): Promise<StoredDocument> {
@@ -99,15 +99,14 @@ export class ResilientStorage implements Storage {
   readMeta(key: string): Promise<Uint8Array | undefined> {
     return this.read(async () => {
       const value = await this.attempt(() => this.inner.readMeta(key));
-      return this.seen(value ?? undefined, (found) => this.held.meta(key) ?? found);
+      return this.seen(value ?? undefined, (found) => this.held.applyToMeta(key, found));
     });
   }
 
   metaKeys(prefix: string): Promise<string[]> {
     return this.read(async () => {
       const keys = (await this.attempt(() => this.inner.metaKeys(prefix))) ?? [];
-      const held = this.held.metaKeys().filter((key) => key.startsWith(prefix));
-      return this.seen(keys, (found) => [...new Set([...found, ...held])].sort());
+      return this.seen(keys, (found) => this.held.applyToMetaKeys(prefix, found));
     });
   }
 

@@ -61,8 +61,8 @@ export interface Storage {
   remove(document: string): Promise<void>;
   /** Small values of the device itself, such as its replica ids. */
   readMeta(key: string): Promise<Uint8Array | undefined>;
-  /** Strictly durable: on disk when this resolves. */
-  writeMeta(key: string, value: Uint8Array): Promise<void>;
+  /** Strictly durable: on disk when this resolves. Null removes the key. */
+  writeMeta(key: string, value: Uint8Array | null): Promise<void>;
   /** Keys of meta that start with `prefix`, sorted. So a set is one key per member and two tabs never overwrite each other. */
   metaKeys(prefix: string): Promise<string[]>;
   quarantine(): Promise<QuarantinedRecord[]>;

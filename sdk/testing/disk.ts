@@ -78,8 +78,8 @@ class JournaledStorage extends MemoryStorage {
     this.record((storage) => storage.remove(document), true);
   }
 
-  override async writeMeta(key: string, value: Uint8Array): Promise<void> {
-    const own = value.slice();
+  override async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
+    const own = value && value.slice();
     await super.writeMeta(key, own);
     this.record((storage) => storage.writeMeta(key, own), true);
   }

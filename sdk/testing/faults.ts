@@ -78,7 +78,7 @@ export class FaultyStorage implements Storage {
     return this.step('readMeta', () => this.inner.readMeta(key));
   }
 
-  writeMeta(key: string, value: Uint8Array): Promise<void> {
+  writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     return this.step('writeMeta', () => this.inner.writeMeta(key, value));
   }
 
