@@ -67,7 +67,7 @@ export function importsOf(source: string): string[] {
 }
 
 export function isTest(file: string): boolean {
-  return file.startsWith('sdk/testing/') || /(\.test\.ts|(^|\/)conformance\.ts)$/.test(file);
+  return /(^|\/)testing\//.test(file) || /(\.test\.ts|(^|\/)conformance\.ts)$/.test(file);
 }
 
 function importProblem(file: string, target: string): string | null {
