@@ -1,33 +1,46 @@
 // Deleting a key that holds containers: what this replica sees in them goes, op by op, so that what a peer adds at the
 // same time stays, as it would had it been one value.
 
-import { Kind, type EngineDocument } from '../core/document.js';
+import { Kind, type EngineDocument, type EngineEvent } from '../core/document.js';
 
-/** Empties every container under one key of a map, depth first. */
-export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number): void {
-  engine.containers().forEach((container, number) => {
-    if (container.exists && container.parent === parent && container.key === key) clear(engine, number, container.kind, nowMs);
-  });
+/** Empties every container under one key of a map, depth first. @returns what that changed, for those who listen */
+export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number): EngineEvent[] {
+  return engine.containers().flatMap((container, number) => (
+    container.exists && container.parent === parent && container.key === key ? clear(engine, number, container.kind, nowMs) : []
+  ));
 }
 
-function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number): void {
+function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number): EngineEvent[] {
   switch (kind) {
-    case Kind.Text: return engine.textDelete(number, 0, engine.textLength(number));
+    case Kind.Text: return clearText(engine, number);
     case Kind.Counter: return clearCounter(engine, number);
-    case Kind.Set: return void engine.setClear(number);
+    case Kind.Set: return engine.setClear(number) ? [{ kind: 'set', container: number }] : [];
     case Kind.Map: return clearMap(engine, number, nowMs);
-    default: return;
+    default: return [];
   }
 }
 
-function clearCounter(engine: EngineDocument, number: number): void {
-  const value = engine.counterValue(number);
-  if (value !== 0) engine.counterAdd(number, -value);
+function clearText(engine: EngineDocument, number: number): EngineEvent[] {
+  const count = engine.textLength(number);
+  if (count === 0) return [];
+  engine.textDelete(number, 0, count);
+  return [{ kind: 'delete', container: number, index: 0, count }];
 }
 
-function clearMap(engine: EngineDocument, number: number, nowMs: number): void {
-  for (const key of engine.mapKeys(number)) engine.mapDelete(number, key, nowMs);
-  engine.containers().forEach((container, child) => {
-    if (container.exists && container.parent === number) clear(engine, child, container.kind, nowMs);
+function clearCounter(engine: EngineDocument, number: number): EngineEvent[] {
+  const value = engine.counterValue(number);
+  if (value === 0) return [];
+  engine.counterAdd(number, -value);
+  return [{ kind: 'counter', container: number }];
+}
+
+function clearMap(engine: EngineDocument, number: number, nowMs: number): EngineEvent[] {
+  const deleted = engine.mapKeys(number).map((key): EngineEvent => {
+    engine.mapDelete(number, key, nowMs);
+    return { kind: 'key', container: number, key };
   });
+  const nested = engine.containers().flatMap((container, child) => (
+    container.exists && child !== number && container.parent === number ? clear(engine, child, container.kind, nowMs) : []
+  ));
+  return [...deleted, ...nested];
 }

@@ -17,6 +17,8 @@ export interface Holder {
   edit(change: () => void): Write;
   /** Calls `flush` once when the current transaction ends. */
   touched(handle: Observed): void;
+  /** Tells the handles that are listened to of changes they did not make themselves. */
+  distribute(events: readonly EngineEvent[]): void;
   /** A handle has got its first listener, or lost its last. */
   watch(handle: Observed, isWatched: boolean): void;
 }
@@ -25,13 +27,13 @@ export interface Holder {
 export interface Observed {
   /** The engine's number of its container. */
   readonly number: number;
-  /** Something of it changed by a peer. */
+  /** Something of it was changed, by a peer or through another handle. */
   received(event: EngineEvent): void;
   /** The document is about to be rebuilt under it, and then was. */
   remember(): void;
   rebuilt(): void;
-  /** The transaction is over: tell the listeners. */
-  flush(isLocal: boolean): void;
+  /** The transaction is over. @returns the call of its listeners, null when there is nothing to tell */
+  flush(isLocal: boolean): (() => void) | null;
 }
 
 export abstract class Handle<E extends unknown[]> implements Observed {
@@ -52,7 +54,7 @@ export abstract class Handle<E extends unknown[]> implements Observed {
   abstract received(event: EngineEvent): void;
   abstract remember(): void;
   abstract rebuilt(): void;
-  abstract flush(isLocal: boolean): void;
+  abstract flush(isLocal: boolean): (() => void) | null;
 
   protected get engine(): EngineDocument { return this.holder.engine; }
   protected get isWatched(): boolean { return this.listeners.count > 0; }
@@ -76,12 +78,13 @@ export abstract class SimpleHandle extends Handle<[{ local: boolean }]> {
   received(): void { this.holder.touched(this); }
   remember(): void {}
   rebuilt(): void { this.holder.touched(this); }
-  flush(isLocal: boolean): void { this.listeners.emit({ local: isLocal }); }
+  flush(isLocal: boolean): () => void { return () => this.listeners.emit({ local: isLocal }); }
 
   protected change(edit: () => void): Write {
     return this.holder.edit(() => {
+      const before = this.engine.changes(this.number);
       edit();
-      this.holder.touched(this);
+      if (this.isWatched && this.engine.changes(this.number) !== before) this.holder.touched(this);
     });
   }
 }

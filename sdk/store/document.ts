@@ -10,11 +10,12 @@ import type { JsonValue } from '../core/values.js';
 import { clearContainers } from './clear.js';
 import type { Holder, Observed } from './container.js';
 import { Counter } from './counter.js';
+import { FieldCache } from './fields.js';
 import { DocumentMap } from './map.js';
-import { Listeners } from './observable.js';
+import { CallQueue, Listeners } from './observable.js';
 import { DocumentSet } from './set.js';
 import { Text } from './text.js';
-import { Ledger, type Ledgers, type Write } from './write.js';
+import { Ledger, type Write } from './write.js';
 
 /** A key of the root map, or the keys from there down. */
 export type Path = string | readonly string[];
@@ -25,37 +26,40 @@ export type Fields = Record<string, unknown>;
 export interface Attachment {
   readonly hasServer: boolean;
   readonly ready: Promise<void>;
-  /** Own ops were made. */
-  changed(): void;
-  /** An app handed in bytes of its own. */
+  /** Own ops were made, so many. */
+  changed(ops: number): void;
+  /** An app handed in bytes of its own, and this is what was new in them. */
   imported(bytes: Uint8Array): void;
   close(): void;
 }
 
 export class Document<T extends object = Fields> implements Holder {
-  engine: EngineDocument;
+  #engine: EngineDocument;
   #attachment: Attachment | null = null;
+  /** Grows whenever container numbers are void: with another engine document, or with a snapshot in its place. */
   #generation = 0;
   #engineGeneration = 0;
-  #handles = new Map<string, Observed>();
-  #watched = new Set<Observed>();
-  #touched = new Set<Observed>();
-  #listeners = new Listeners<[{ local: boolean }]>();
-  #updates = new Listeners<[Uint8Array]>();
+  readonly #handles = new Map<string, Observed>();
+  readonly #watched = new Set<Observed>();
+  readonly #touched = new Set<Observed>();
+  readonly #listeners = new Listeners<[{ local: boolean }]>();
+  readonly #updates = new Listeners<[Uint8Array]>();
+  readonly #calls = new CallQueue();
+  readonly #ledgers = new Map<ReplicaId, Ledger>();
+  readonly #fields = new FieldCache<T>();
+  /** Own updates that listeners have got and whoever stores them has not. */
   #untaken: Uint8Array[] = [];
   #depth = 0;
-  #hasEdited = false;
+  /** The own replica's last seq, as of the last transaction. */
+  #seq = 0;
   #isClosed = false;
-  #ledgers: Ledgers = new Map();
-  #fields: { changes: string; value: Readonly<Partial<T>> } | null = null;
-  #fieldCache = new Map<string, { changes: number; value: JsonValue | undefined }>();
 
   constructor(readonly id: string, replica: ReplicaId) {
-    this.engine = new EngineDocument(replica);
+    this.#engine = new EngineDocument(replica);
   }
 
   /** The replica that own ops are written under now. */
-  get replica(): ReplicaId { return this.engine.replica; }
+  get replica(): ReplicaId { return this.#engine.replica; }
 
   /** Resolves when what this device has stored is in. Editing earlier is safe. */
   get ready(): Promise<void> { return this.#attachment?.ready ?? Promise.resolve(); }
@@ -63,54 +67,43 @@ export class Document<T extends object = Fields> implements Holder {
   // ---- fields -------------------------------------------------------------------------------------
 
   /** The fields, frozen; the same object until one of them changes, and unchanged fields keep their identity. */
-  get(): Readonly<Partial<T>> {
-    const changes = `${this.generation}/${this.engine.changes(rootContainer)}`;
-    if (this.#fields?.changes !== changes) this.#fields = { changes, value: this.#readFields() };
-    return this.#fields.value;
-  }
-
-  #readFields(): Readonly<Partial<T>> {
-    const fields: Record<string, unknown> = {};
-    for (const key of this.engine.mapKeys(rootContainer)) fields[key] = this.#readField(key);
-    return Object.freeze(fields) as Readonly<Partial<T>>;
-  }
-
-  #readField(key: string): JsonValue | undefined {
-    const changes = this.engine.mapChanges(rootContainer, key);
-    const cached = this.#fieldCache.get(key);
-    if (cached?.changes === changes) return cached.value;
-    const value = this.engine.mapGet(rootContainer, key);
-    this.#fieldCache.set(key, { changes, value });
-    return value;
-  }
+  get(): Readonly<Partial<T>> { return this.#fields.read(this.engine, this.generation); }
 
   /** Everything: fields and containers, keys sorted. O(document). */
   toJSON(): JsonValue { return this.engine.toJSON(); }
 
   /** @throws HeadwaterError `invalid_argument` unless key and value are fit; nothing changes then */
   set<K extends keyof T & string>(key: K, value: T[K]): Write {
-    return this.edit(() => this.engine.mapSet(rootContainer, key, value, Date.now()));
+    return this.edit(() => this.#setField(key, value));
   }
 
-  /** Sets several fields as one write; none of them when one is unfit. */
+  /** Sets several fields as one write; none of them when one is unfit. Undefined ones are left as they are. */
   update(partial: Partial<T>): Write {
-    if (typeof partial !== 'object' || partial === null) throw new HeadwaterError('invalid_argument', 'update takes an object of fields');
+    if (typeof partial !== 'object' || partial === null || Array.isArray(partial)) {
+      throw new HeadwaterError('invalid_argument', 'update takes an object of fields');
+    }
     const fields = Object.entries(partial).filter(([, value]) => value !== undefined);
-    const trial = new EngineDocument(this.engine.replica);
+    const trial = new EngineDocument(this.replica);
     try {
       for (const [key, value] of fields) trial.mapSet(rootContainer, key, value, 1);
     } finally {
       trial.free();
     }
-    return this.edit(() => fields.forEach(([key, value]) => this.engine.mapSet(rootContainer, key, value, Date.now())));
+    return this.edit(() => fields.forEach(([key, value]) => this.#setField(key, value)));
   }
 
   /** Deletes a field, and empties the containers of that name as this replica sees them. */
   delete(key: keyof T & string): Write {
     return this.edit(() => {
-      this.engine.mapDelete(rootContainer, key, Date.now());
-      clearContainers(this.engine, rootContainer, key, Date.now());
+      const isDeleted = this.engine.mapDelete(rootContainer, key, Date.now());
+      const cleared = clearContainers(this.engine, rootContainer, key, Date.now());
+      this.distribute(isDeleted ? [{ kind: 'key', container: rootContainer, key }, ...cleared] : cleared);
     });
+  }
+
+  #setField(key: string, value: unknown): void {
+    this.engine.mapSet(rootContainer, key, value, Date.now());
+    if (this.#watched.size > 0) this.distribute([{ kind: 'key', container: rootContainer, key }]);
   }
 
   // ---- containers ---------------------------------------------------------------------------------
@@ -118,16 +111,16 @@ export class Document<T extends object = Fields> implements Holder {
   getText(path: Path): Text { return this.#handle(path, Kind.Text, (keys) => new Text(this, keys)); }
   getCounter(path: Path): Counter { return this.#handle(path, Kind.Counter, (keys) => new Counter(this, keys)); }
   getSet<V = JsonValue>(path: Path): DocumentSet<V> { return this.#handle(path, Kind.Set, (keys) => new DocumentSet<V>(this, keys)); }
+  /** `[]` is the root map: the fields. */
   getMap(path: Path): DocumentMap { return this.#handle(path, Kind.Map, (keys) => new DocumentMap(this, keys)); }
 
   #handle<H extends Observed>(path: Path, kind: Kind, make: (keys: readonly string[]) => H): H {
-    this.#checkOpen();
-    const keys = typeof path === 'string' ? [path] : Object.freeze([...path]);
+    const keys = keysOf(path);
     if (keys.length === 0 && kind !== Kind.Map) throw new HeadwaterError('invalid_argument', 'a path needs at least one key');
+    this.engine.container(keys, kind); // refuses bad keys now rather than at the first edit
     const name = JSON.stringify([kind, ...keys]);
     const known = this.#handles.get(name);
     if (known) return known as H;
-    this.engine.container(keys, kind); // refuses bad keys now rather than at the first edit
     const handle = make(keys);
     this.#handles.set(name, handle);
     return handle;
@@ -143,118 +136,167 @@ export class Document<T extends object = Fields> implements Holder {
 
   edit(change: () => void): Write {
     this.#checkOpen();
-    const before = this.engine.ownSeq;
     this.#depth++;
     try {
       change();
     } finally {
       this.#depth--;
-      if (this.engine.ownSeq !== before) this.#hasEdited = true;
-      if (this.#depth === 0) this.#finish(true);
+      if (this.#depth === 0) this.#finishOwn();
     }
-    return this.ledger(this.engine.replica).write(this.engine.ownSeq);
+    return this.ledger(this.#engine.replica).write(this.#engine.ownSeq);
   }
 
+  #finishOwn(): void {
+    if (this.#isClosed) return;
+    const ops = this.#engine.ownSeq - this.#seq;
+    if (ops === 0) return;
+    this.#seq += ops;
+    this.#attachment?.changed(ops);
+    if (this.#updates.count > 0) this.#tellUpdate(this.#takeForListeners());
+    this.#finish(true);
+  }
+
+  /** Listeners that edit make transactions of their own; what these tell comes after what is being told now. */
   #finish(isLocal: boolean): void {
-    const hasChanged = this.#hasEdited || !isLocal;
-    if (this.#hasEdited) {
-      this.#hasEdited = false;
-      if (this.#updates.count > 0) this.#emitOwn();
-      this.#attachment?.changed();
-    }
     if (this.#touched.size > 0) this.#flushTouched(isLocal);
-    if (hasChanged) this.#listeners.emit({ local: isLocal });
+    if (this.#listeners.count > 0) this.#calls.add(() => this.#listeners.emit({ local: isLocal }));
+    this.#calls.run();
   }
 
   #flushTouched(isLocal: boolean): void {
     const touched = [...this.#touched];
     this.#touched.clear();
-    for (const handle of touched) handle.flush(isLocal);
+    for (const handle of touched) this.#calls.add(handle.flush(isLocal));
   }
 
-  #emitOwn(): void {
-    const bytes = this.engine.take();
-    if (!bytes) return;
-    if (this.#attachment) this.#untaken.push(bytes);
-    this.#updates.emit(bytes);
+  #tellUpdate(bytes: Uint8Array | null): void {
+    if (bytes && bytes.length > 0) this.#calls.add(() => this.#updates.emit(bytes));
+  }
+
+  #takeForListeners(): Uint8Array | null {
+    const bytes = this.#engine.take();
+    if (bytes && this.#attachment) this.#untaken.push(bytes);
+    return bytes;
   }
 
   /** Own ops since the last call, for whoever stores them. */
   take(): Uint8Array[] {
-    const rest = this.engine.take();
+    const rest = this.#engine.take();
     return this.#untaken.splice(0).concat(rest ?? []);
   }
 
   // ---- holder -------------------------------------------------------------------------------------
 
+  get engine(): EngineDocument {
+    this.#checkOpen();
+    return this.#engine;
+  }
+
   get generation(): number {
-    if (this.engine.generation !== this.#engineGeneration) {
-      this.#engineGeneration = this.engine.generation;
+    if (this.#engine.generation !== this.#engineGeneration) {
+      this.#engineGeneration = this.#engine.generation;
       this.#generation++;
-      this.#fieldCache.clear();
     }
     return this.#generation;
   }
 
   touched(handle: Observed): void { this.#touched.add(handle); }
 
+  distribute(events: readonly EngineEvent[]): void {
+    if (events.length === 0 || this.#watched.size === 0) return;
+    const watched = new Map([...this.#watched].map((handle) => [handle.number, handle]));
+    for (const event of events) watched.get(event.container)?.received(event);
+  }
+
   watch(handle: Observed, isWatched: boolean): void {
     if (isWatched) this.#watched.add(handle);
     else this.#watched.delete(handle);
-    if (!this.engine.isFreed) this.engine.observe(this.#watched.size > 0);
+    if (!this.#isClosed) this.#engine.observe(this.#watched.size > 0);
   }
 
   // ---- listening ----------------------------------------------------------------------------------
 
   /** Called at the end of every transaction, own or a peer's, that changed something. @returns stops it */
-  subscribe(listener: (event: { local: boolean }) => void): () => void { return this.#listeners.add(listener); }
-
-  /** Gets every update: own ops at the end of each transaction, and what `import` brought that was new. @returns stops it */
-  on(event: 'update', listener: (bytes: Uint8Array) => void): () => void {
-    if (event !== 'update') throw new HeadwaterError('invalid_argument', `there is no event "${String(event)}"; there is "update"`);
-    // Ops made before anybody listened are the past: export() has them.
-    if (this.#updates.count === 0) this.#setAside();
-    return this.#updates.add(listener);
+  subscribe(listener: (event: { local: boolean }) => void): () => void {
+    this.#checkOpen();
+    return this.#listeners.add(listener);
   }
 
-  #setAside(): void {
-    const bytes = this.engine.take();
-    if (bytes && this.#attachment) this.#untaken.push(bytes);
+  /** Gets every update: own ops at the end of each transaction, and what came from elsewhere and was new. @returns stops it */
+  on(event: 'update', listener: (bytes: Uint8Array) => void): () => void {
+    this.#checkOpen();
+    if (event !== 'update') throw new HeadwaterError('invalid_argument', `there is no event "${String(event)}"; there is "update"`);
+    // Ops made before anybody listened are the past: export() has them.
+    if (this.#updates.count === 0) this.#takeForListeners();
+    return this.#updates.add(listener);
   }
 
   // ---- bytes --------------------------------------------------------------------------------------
 
-  version(): Uint8Array { return this.#open().version(); }
+  version(): Uint8Array { return this.engine.version(); }
 
   /** An update with everything a peer at `since` (its `version()`) lacks; everything when left out. */
   export(since?: Uint8Array): Uint8Array {
     if (since !== undefined) checkBytes(since);
-    return this.#open().export(since);
+    return this.engine.export(since);
   }
 
   /** The whole state, smaller than its history and quick to load. */
-  snapshot(): Uint8Array { return this.#open().snapshot(); }
+  snapshot(): Uint8Array { return this.engine.snapshot(); }
 
   /** 16 hex digits, equal exactly when two documents have the same ops. O(document). */
-  digest(): string { return this.#open().digest(); }
+  digest(): string { return this.engine.digest(); }
 
   /**
    * Takes in any mix of updates, exports and snapshots, in any order, any number of times.
    *
-   * @throws HeadwaterError `invalid_update` when the bytes are none; a block that is bad changes nothing
+   * @throws HeadwaterError `invalid_update` when the bytes are none; a block that is bad changes nothing, those before it stand
    */
   import(bytes: Uint8Array): void {
     checkBytes(bytes);
-    this.#checkOpen();
-    const copy = bytes.slice();
-    if (this.receive(copy) === 0) return;
-    this.#updates.emit(copy);
-    this.#attachment?.imported(copy);
+    this.#apply(bytes.slice(), (news) => this.#attachment?.imported(news));
+  }
+
+  /** Applies what came from elsewhere as one transaction. */
+  receive(bytes: Uint8Array): void { this.#apply(bytes, () => {}); }
+
+  #apply(bytes: Uint8Array, keep: (news: Uint8Array) => void): void {
+    const { engine } = this;
+    // Inside a transaction: what was made until now was made before this.
+    if (this.#depth > 0) this.#finishOwn();
+    // A version costs more than a small update; it is asked for only when somebody will want to know what was new.
+    const since = this.#attachment || this.#updates.count > 0 ? engine.version() : null;
+    const hadWaiting = engine.waiting() > 0;
+    try {
+      const { applied, waiting } = engine.apply(bytes);
+      if (applied > 0) this.#finishReceived(() => (waiting > 0 || hadWaiting ? engine.export(since!) : bytes), since ? keep : null);
+    } catch (error) {
+      // Blocks before a bad one stand.
+      if (!engine.isFreed) this.#finishReceived(() => engine.export(since!), since ? keep : null);
+      throw error;
+    }
+  }
+
+  /** @param readNews  what was new: not all that was handed in, and what had waited for it */
+  #finishReceived(readNews: () => Uint8Array, keep: ((news: Uint8Array) => void) | null): void {
+    if (this.#watched.size > 0) this.distribute(this.#engine.events());
+    this.#seq = this.#engine.ownSeq;
+    const news = keep && readNews();
+    if (news?.length === 0) return;
+    if (news) keep!(news);
+    if (this.#updates.count > 0) this.#tellUpdate(news);
+    this.#finish(false);
   }
 
   // ---- for whoever stores and syncs it ------------------------------------------------------------
 
   attach(attachment: Attachment): void { this.#attachment = attachment; }
+
+  /** From now on own ops are written under another id. */
+  setReplica(replica: ReplicaId): void {
+    this.#engine.replica = replica;
+    this.#seq = this.#engine.ownSeq;
+  }
 
   ledger(replica: ReplicaId): Ledger {
     let ledger = this.#ledgers.get(replica);
@@ -267,41 +309,22 @@ export class Document<T extends object = Fields> implements Holder {
     for (const ledger of this.#ledgers.values()) ledger.close(error);
   }
 
-  /** Applies what came from elsewhere as one transaction. @returns how many blocks changed something */
-  receive(bytes: Uint8Array): number {
-    let applied = 0;
-    try {
-      applied = this.engine.apply(bytes).applied;
-    } finally {
-      this.#distribute(this.#watched.size > 0 ? this.engine.events() : []);
-      if (applied > 0) this.#finish(false);
-    }
-    return applied;
-  }
-
-  #distribute(events: EngineEvent[]): void {
-    if (events.length === 0) return;
-    const watched = new Map([...this.#watched].map((handle) => [handle.number, handle]));
-    for (const event of events) watched.get(event.container)?.received(event);
-  }
-
   /** Puts another engine document under this one, as after a rejected write. Listeners hear what it changed. */
   rebuild(engine: EngineDocument): void {
     for (const handle of this.#watched) handle.remember();
-    const old = this.engine;
-    this.engine = engine;
+    this.#engine.free();
+    this.#engine = engine;
     this.#engineGeneration = engine.generation;
     this.#generation++;
-    this.#fieldCache.clear();
+    this.#seq = engine.ownSeq;
     engine.observe(this.#watched.size > 0);
-    old.free();
     for (const handle of this.#watched) handle.rebuilt();
     this.#finish(false);
   }
 
   get isClosed(): boolean { return this.#isClosed; }
 
-  /** Stops listening, storing and syncing, and frees its memory. Durable writes are safe; others are flushed first. */
+  /** Stops listening, storing and syncing, and frees its memory. What was written is stored, and sent when it is opened again. */
   close(): void {
     if (this.#isClosed) return;
     this.#attachment?.close();
@@ -310,17 +333,18 @@ export class Document<T extends object = Fields> implements Holder {
     this.#updates.clear();
     this.#watched.clear();
     this.#handles.clear();
-    if (!this.#attachment) this.engine.free();
+    this.#engine.free();
   }
 
   #checkOpen(): void {
     if (this.#isClosed) throw new HeadwaterError('closed', `document "${this.id}" is closed; ask the client for it again`, { document: this.id });
   }
+}
 
-  #open(): EngineDocument {
-    this.#checkOpen();
-    return this.engine;
-  }
+function keysOf(path: Path): readonly string[] {
+  if (typeof path === 'string') return [path];
+  if (Array.isArray(path)) return Object.freeze([...path]) as readonly string[];
+  throw new HeadwaterError('invalid_argument', 'a path is a key or an array of keys', { path });
 }
 
 function checkBytes(bytes: Uint8Array): void {

@@ -26,7 +26,7 @@ export class DocumentMap extends SimpleHandle {
   delete(key: string): Write {
     return this.change(() => {
       this.engine.mapDelete(this.number, key, Date.now());
-      clearContainers(this.engine, this.number, key, Date.now());
+      this.holder.distribute(clearContainers(this.engine, this.number, key, Date.now()));
     });
   }
 

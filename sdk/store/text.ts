@@ -75,6 +75,7 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
    */
   cursor(index: number, side: Side = 'after'): Uint8Array {
     checkIndex(index, 'index');
+    if (side !== 'before' && side !== 'after') throw new HeadwaterError('invalid_argument', `side is "before" or "after", not ${String(side)}`, { side });
     if (index > this.length) throw new HeadwaterError('index_out_of_range', `index ${index} is past the end of the text (${this.length})`, { index });
     const anchor = side === 'before' ? (index === 0 ? null : this.engine.textElement(this.number, index - 1)) : this.engine.textElement(this.number, index);
     return encodeCursor(side, anchor);
@@ -111,10 +112,10 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     if (splice) this.#note(splice);
   }
 
-  flush(isLocal: boolean): void {
+  flush(isLocal: boolean): (() => void) | null {
     const delta = composeSplices(this.#splices);
     this.#splices = [];
-    if (delta.length > 0) this.listeners.emit({ delta, local: isLocal });
+    return delta.length > 0 ? () => this.listeners.emit({ delta, local: isLocal }) : null;
   }
 
   /** Well-formed pairs and U+FFFD for halves, as the engine stores it: a listener's copy must not drift from the text. */

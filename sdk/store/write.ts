@@ -69,6 +69,12 @@ export class Ledger {
     });
   }
 
+  /** What is left up to `seqTo` was written again, and stands where `other` comes to `seq`. */
+  follow(other: Ledger, seqTo: number, seq: number): void {
+    const seqFrom = this.ackedSeq + 1;
+    other.acked(seq).then(() => this.markAcked(seqTo), (error: HeadwaterError) => this.refuse(seqFrom, seqTo, error));
+  }
+
   close(error: HeadwaterError): void {
     this.#closed = error;
     for (const waiting of [...this.#durable, ...this.#acked]) waiting.reject(error);
@@ -92,8 +98,8 @@ class LedgerWrite implements Write {
   get state(): WriteState {
     const { ledger, seq } = this;
     if (ledger.refusalOf(seq)) return 'rejected';
-    if (seq <= ledger.ackedSeq) return 'acked';
-    return seq <= ledger.durableSeq ? 'durable' : 'local';
+    if (ledger.hasServer && seq <= ledger.ackedSeq) return 'acked';
+    return ledger.hasDevice && seq <= ledger.durableSeq ? 'durable' : 'local';
   }
 
   get durable(): Promise<void> { return this.ledger.durable(this.seq); }

@@ -1,0 +1,39 @@
+// Blocks: what updates consist of, cut apart. A batch, or the void that takes a refused batch's place, with its bytes.
+
+import { readBlocks, voidOf } from '../core/codec.js';
+import type { ReplicaId } from '../core/replica.js';
+import type { OwnBatch } from '../sync/connection.js';
+
+export interface Block extends OwnBatch {
+  readonly kind: 'batch' | 'void' | 'snapshot';
+}
+
+/** The blocks of an update. Copies. @throws HeadwaterError `invalid_update` */
+export function splitUpdate(update: Uint8Array): Block[] {
+  return readBlocks(update).map(({ kind, replica, seqFrom, seqTo, offset, length }) => (
+    { kind, replica, seqFrom, seqTo, bytes: update.slice(offset, offset + length) }
+  ));
+}
+
+export function joinBlocks(blocks: readonly Block[]): Uint8Array {
+  const joined = new Uint8Array(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let at = 0;
+  for (const { bytes } of blocks) {
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  return joined;
+}
+
+export function voidFor(batch: OwnBatch): Block {
+  return { kind: 'void', replica: batch.replica, seqFrom: batch.seqFrom, seqTo: batch.seqTo, bytes: voidOf(batch.bytes) };
+}
+
+/** Equal for a batch and its void. */
+export function nameOf(replica: ReplicaId, seqFrom: number): string { return `${replica}/${seqFrom}`; }
+
+export function opsOf({ seqFrom, seqTo }: { seqFrom: number; seqTo: number }): number { return seqTo - seqFrom + 1; }
+
+export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

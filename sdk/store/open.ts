@@ -1,0 +1,72 @@
+// Opening a client: its options, its storage, the replica id it writes under.
+
+import { HeadwaterError } from '../core/errors.js';
+import { newReplicaId, type ReplicaId } from '../core/replica.js';
+import { DexieStorage, isIndexedDBAvailable } from '../storage/dexie.js';
+import { MemoryStorage } from '../storage/memory.js';
+import { claimReplica, listReplicas, type ReplicaClaim } from '../storage/replicas.js';
+import { ResilientStorage } from '../storage/resilient.js';
+import type { Storage } from '../storage/storage.js';
+import type { Transport } from '../sync/transport.js';
+import { webSocketTransport, type WebSocketClass } from '../sync/websocket.js';
+import { Client } from './client.js';
+
+export interface OpenOptions {
+  /** Names the store on this device; clients of one name share it. */
+  name?: string;
+  /** ws:// or wss:// address, or a transport. Without one the client is local. */
+  server?: string | Transport;
+  token?: string | (() => string | undefined);
+  /** 'indexeddb' where there is one, else 'memory'; or a storage of your own. */
+  storage?: 'indexeddb' | 'memory' | Storage;
+  /** Needed where there is no global WebSocket, as in Node 20. */
+  WebSocket?: WebSocketClass;
+  /** False starts offline; connect() goes online. */
+  connect?: boolean;
+}
+
+/**
+ * Opens a client. Resolves when its storage answers; the server may take its time.
+ *
+ * @throws HeadwaterError `invalid_argument`
+ */
+export function open(options: OpenOptions = {}): Promise<Client> { return openWith(options); }
+
+/** @param locks, retryMs  instead of the browser's Web Locks and the storage's own waits, for tests */
+export async function openWith(options: OpenOptions, locks?: LockManager, retryMs?: readonly number[]): Promise<Client> {
+  const { name = 'headwater', token } = options;
+  if (typeof name !== 'string') throw new HeadwaterError('invalid_argument', 'a name is a string', { name });
+  const transport = transportFor(options);
+  let client = null as Client | null;
+  const storage = new ResilientStorage(storageFor(options.storage, name), { retryMs, onStatus: () => client?.storageChanged() });
+  const known = await listReplicas(storage).catch(() => [] as ReplicaId[]);
+  const claim = await claimReplica(storage, name, locks).catch(temporaryClaim);
+  client = new Client({ storage, claim, isReplicaUsed: known.includes(claim.replica), transport, token });
+  await client.resume();
+  if (options.connect !== false) client.connect();
+  return client;
+}
+
+function transportFor({ server, WebSocket }: OpenOptions): Transport | null {
+  if (server === undefined) return null;
+  if (typeof server === 'object' && typeof server?.connect === 'function') return server;
+  if (typeof server === 'string' && /^wss?:\/\//.test(server)) return webSocketTransport(server, { WebSocket });
+  throw new HeadwaterError('invalid_argument', 'server is a ws:// or wss:// address, or a transport', { server });
+}
+
+function storageFor(choice: OpenOptions['storage'], name: string): Storage {
+  if (typeof choice === 'object' && choice !== null) return choice;
+  if (choice !== undefined && choice !== 'indexeddb' && choice !== 'memory') {
+    throw new HeadwaterError('invalid_argument', `storage is "indexeddb", "memory" or a Storage, not ${String(choice)}`);
+  }
+  if (choice === 'indexeddb' && !isIndexedDBAvailable()) {
+    throw new HeadwaterError('invalid_argument', 'there is no IndexedDB here; leave storage out, or use "memory"');
+  }
+  return choice === 'memory' || !isIndexedDBAvailable() ? new MemoryStorage() : new DexieStorage(`headwater/${name}`);
+}
+
+/** Storage is away: this session writes under an id of its own. */
+function temporaryClaim(): ReplicaClaim {
+  const replica = newReplicaId();
+  return { replica, devices: [replica], release() {} };
+}

@@ -1,0 +1,123 @@
+// A document's blocks on their way to the device's storage.
+//
+// What comes while a storage step runs is the next step, all of it together, and the cursor stored with it is taken at
+// the same moment: it claims no log entry whose record is not stored with it or before it.
+
+import type { HeadwaterError } from '../core/errors.js';
+import type { Cursor, Storage } from '../storage/storage.js';
+import type { Block } from './blocks.js';
+import { Steps } from './steps.js';
+
+export interface RecorderHost {
+  readonly storage: Storage;
+  readonly hasServer: boolean;
+  /** Notes that a document has un-acked ops, so that another session finds it; or that it has none. */
+  markPending(document: string, isPending: boolean): Promise<void>;
+  failed(error: HeadwaterError): void;
+}
+
+export interface RecorderEvents {
+  cursor(): Cursor | null;
+  /** Own blocks are stored, in this order. */
+  stored(ours: Block[]): void;
+  /** Whether the server has answered everything. */
+  isSettled(): boolean;
+  /** Makes one snapshot of the records. */
+  compact(): Promise<void>;
+}
+
+/** Records after which a snapshot is made of them, in a quiet moment. */
+const compactAfterRecords = 400;
+/** What can wait, waits this long: a cursor without records, taking back the mark, compaction. */
+const quietMs = 1000;
+
+export class Recorder {
+  /** Stored records, as far as is known. */
+  records = 0;
+  /** An earlier session, or this one, has noted that there are un-acked ops. */
+  isMarked = false;
+  readonly #steps: Steps;
+  #unstored: { block: Block; isOurs: boolean }[] = [];
+  #isScheduled = false;
+  #isCursorDirty = false;
+  #isClosed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly document: string, private readonly host: RecorderHost, private readonly events: RecorderEvents) {
+    this.#steps = new Steps((error) => host.failed(error));
+  }
+
+  /** @param isOurs  to be sent, and so stored strictly */
+  keep(blocks: readonly Block[], isOurs: boolean): void {
+    for (const block of blocks) this.#unstored.push({ block, isOurs });
+    if (blocks.length > 0) this.#schedule();
+  }
+
+  /** Blocks that no storage step has taken yet. */
+  get unstored(): Block[] { return this.#unstored.map(({ block }) => block); }
+
+  drop(isDropped: (block: Block) => boolean): void {
+    this.#unstored = this.#unstored.filter(({ block }) => !isDropped(block));
+  }
+
+  /** Runs a step of storage after those before it. */
+  step(work: () => Promise<void>): Promise<void> { return this.#steps.add(work); }
+
+  get idle(): Promise<void> { return this.#steps.idle; }
+
+  /** The cursor has moved, or an ack came: to be stored when it is quiet, if no record takes it along before. */
+  cursorMoved(): void {
+    this.#isCursorDirty = true;
+    this.restLater();
+  }
+
+  restLater(): void {
+    this.#timer ??= this.#isClosed ? undefined : setTimeout(() => {
+      this.#timer = undefined;
+      void this.step(() => this.#rest());
+    }, quietMs);
+  }
+
+  /** Stores what is left. @returns when that is over */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    return this.step(() => this.#rest());
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    void this.step(() => this.store());
+  }
+
+  /** One storage step; call it only from within one. */
+  async store(): Promise<void> {
+    this.#isScheduled = false;
+    if (!this.isMarked && this.#unstored.some(({ isOurs }) => isOurs)) {
+      this.isMarked = true;
+      await this.host.markPending(this.document, true);
+    }
+    const taken = this.#unstored.splice(0);
+    const cursor = this.events.cursor() ?? undefined;
+    const ours = taken.filter(({ isOurs }) => isOurs).map(({ block }) => block);
+    this.#isCursorDirty = false;
+    this.records += taken.length;
+    if (taken.length === 0 && !cursor) return;
+    const append = { document: this.document, records: taken.map(({ block }) => block.bytes), cursor };
+    await this.host.storage.append([append], { strict: ours.length > 0 });
+    if (ours.length > 0) this.events.stored(ours);
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#isCursorDirty || this.#unstored.length > 0) await this.store();
+    if (!this.events.isSettled() || this.#unstored.length > 0) return;
+    if (this.isMarked && this.host.hasServer) {
+      this.isMarked = false;
+      await this.host.markPending(this.document, false);
+    }
+    if (this.records <= compactAfterRecords || this.#isClosed) return;
+    this.records = 0;
+    await this.events.compact();
+  }
+}

@@ -1,0 +1,81 @@
+// Taking back what the server refused: the write is told, the app gets the bytes, the document is read again without them.
+//
+// The engine cannot unmake an op. But nothing it holds exists only there: a document is its stored snapshot, the blocks
+// after it, and what is on its way to storage; so a second one is built of these, with a void in the refused batch's
+// place, and takes the first one's. Everything between the last await and that is one synchronous stretch.
+
+import { HeadwaterError } from '../core/errors.js';
+import type { Storage } from '../storage/storage.js';
+import type { Rejection } from '../sync/session-state.js';
+import { voidFor, type Block } from './blocks.js';
+import type { Document } from './document.js';
+import type { LogPosition } from './log-position.js';
+import type { Recorder } from './recorder.js';
+import { Refused } from './rejected.js';
+import { buildDocument, storedBlocks, withVoids } from './stored-form.js';
+
+/** What is needed of a document's replication. */
+export interface Taking {
+  readonly document: Document<any>;
+  readonly storage: Storage;
+  readonly recorder: Recorder;
+  readonly position: LogPosition;
+  /** Hands own ops that are still in the engine to the recorder. */
+  flush(): void;
+  /** Whether the stored form can be relied on just now. */
+  canRead(): boolean;
+  refused(refused: Refused): void;
+}
+
+export class Refusals {
+  /** Batches that built on a refused one: the server will refuse them when it comes to them. By their bytes' identity. */
+  readonly #doomed = new Set<string>();
+  #isScheduled = false;
+
+  constructor(private readonly taking: Taking) {}
+
+  noteDoomed(batches: readonly Block[]): void {
+    for (const { replica, seqFrom } of batches) this.#doomed.add(`${replica}/${seqFrom}`);
+  }
+
+  take(batch: Block, rejection: Rejection): void {
+    const { recorder, position } = this.taking;
+    position.commit(batch.replica, batch.seqTo);
+    this.#tell(batch, rejection);
+    this.taking.flush();
+    recorder.keep([voidFor(batch)], false);
+    this.schedule();
+  }
+
+  #tell({ replica, seqFrom, seqTo, bytes }: Block, { code, message }: Rejection): void {
+    const { document } = this.taking;
+    const isDoomed = this.#doomed.delete(`${replica}/${seqFrom}`);
+    const error = new HeadwaterError(isDoomed ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
+    document.ledger(replica).refuse(seqFrom, seqTo, error);
+    this.taking.refused(new Refused(document.id, replica, seqFrom, seqTo, error, bytes));
+  }
+
+  /** Refusals of one turn share one reading. While the device cannot be read it stays asked for; see `retry`. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    void this.taking.recorder.step(() => this.#rebuild());
+  }
+
+  retry(): void {
+    if (this.#isScheduled) void this.taking.recorder.step(() => this.#rebuild());
+  }
+
+  async #rebuild(): Promise<void> {
+    const { document, storage, recorder, position } = this.taking;
+    if (!this.#isScheduled) return;
+    const stored = await storage.load(document.id);
+    if (document.isClosed || !this.taking.canRead()) return;
+    this.#isScheduled = false;
+    this.taking.flush();
+    const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
+    const { engine, doomed } = buildDocument(document.replica, stored.snapshot, blocks, position.committed);
+    this.noteDoomed(doomed);
+    document.rebuild(engine);
+  }
+}

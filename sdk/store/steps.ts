@@ -1,0 +1,22 @@
+// A document's storage steps, one after another. A step that fails is reported, and the next one still runs.
+
+import { HeadwaterError } from '../core/errors.js';
+
+export class Steps {
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(private readonly failed: (error: HeadwaterError) => void) {}
+
+  add(step: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(step).catch((error: unknown) => this.failed(asHeadwaterError(error)));
+    return this.#last;
+  }
+
+  /** Resolves when every step begun before is over. Never rejects. */
+  get idle(): Promise<void> { return this.#last; }
+}
+
+export function asHeadwaterError(error: unknown): HeadwaterError {
+  if (error instanceof HeadwaterError) return error;
+  return new HeadwaterError('internal', error instanceof Error ? error.message : String(error));
+}

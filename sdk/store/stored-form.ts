@@ -1,0 +1,75 @@
+// A document as it is stored: a snapshot of what the server has committed, and blocks in the order they came.
+//
+// The snapshot holds no un-acked op. So when the server refuses one, the document can be read again without it.
+
+import { HeadwaterError } from '../core/errors.js';
+import { EngineDocument } from '../core/document.js';
+import type { ReplicaId } from '../core/replica.js';
+import type { Storage, StoredDocument } from '../storage/storage.js';
+import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
+
+/** A version vector, or whatever else tells a replica's seq. */
+export type Version = Pick<ReadonlyMap<ReplicaId, number>, 'get'>;
+
+const everything: Version = { get: () => Infinity };
+
+export function isAbove(version: Version, { replica, seqTo }: Block): boolean {
+  return seqTo > (version.get(replica) ?? 0);
+}
+
+/** The stored blocks. A void takes the place of the batch it stands for, so that what came after that still comes after. */
+export function storedBlocks(stored: StoredDocument): Block[] {
+  return withVoids(stored.records.flatMap(({ bytes }) => splitUpdate(bytes)));
+}
+
+export function withVoids(blocks: readonly Block[]): Block[] {
+  const voids = new Map(blocks.filter(({ kind }) => kind === 'void').map((block) => [nameOf(block.replica, block.seqFrom), block]));
+  return voids.size === 0 ? [...blocks] : blocks.map((block) => voids.get(nameOf(block.replica, block.seqFrom)) ?? block);
+}
+
+/**
+ * Applies blocks one by one. A batch above `committed` that cannot be applied built on a refused one: the server will
+ * refuse it too, so a void takes its place here already.
+ *
+ * @returns those batches
+ * @throws HeadwaterError for any other block that is bad
+ */
+export function applyBlocks(apply: (bytes: Uint8Array) => unknown, blocks: readonly Block[], committed: Version): Block[] {
+  const doomed: Block[] = [];
+  for (const block of blocks) {
+    try {
+      apply(block.bytes);
+    } catch (error) {
+      if (block.kind !== 'batch' || !isAbove(committed, block) || !(error instanceof HeadwaterError) || error.code === 'out_of_memory') throw error;
+      apply(voidFor(block).bytes);
+      doomed.push(block);
+    }
+  }
+  return doomed;
+}
+
+/** What is stored as a document of the engine. The caller frees it. @throws HeadwaterError when the stored form is bad */
+export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, blocks: readonly Block[], committed: Version): { engine: EngineDocument; doomed: Block[] } {
+  const engine = new EngineDocument(replica);
+  try {
+    if (snapshot) engine.apply(snapshot);
+    return { engine, doomed: applyBlocks((bytes) => engine.apply(bytes), blocks, committed) };
+  } catch (error) {
+    engine.free();
+    throw error;
+  }
+}
+
+/** Makes one snapshot of all records, unless one of them is not committed yet or waits for something missing. */
+export async function compactStored(storage: Storage, id: string, replica: ReplicaId, committed: Version | null): Promise<void> {
+  const stored = await storage.load(id);
+  const last = stored.records.at(-1)?.position;
+  const blocks = storedBlocks(stored);
+  if (last === undefined || stored.quarantined > 0 || blocks.some((block) => committed && block.kind !== 'snapshot' && isAbove(committed, block))) return;
+  const { engine } = buildDocument(replica, stored.snapshot, blocks, everything);
+  try {
+    if (engine.waiting() === 0) await storage.compact(id, engine.snapshot(), last);
+  } finally {
+    engine.free();
+  }
+}

@@ -1,0 +1,120 @@
+// Clients and a real server in one process, for tests: everything is what ships, but for the wire between.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer, type ServerOptions } from '../../../server/server.js';
+import { MemoryDisk, MemoryStorage } from '../../storage/memory.js';
+import { FaultyStorage } from '../../testing/faults.js';
+import type { Link, Transport } from '../../sync/transport.js';
+import { loopback } from '../../sync/loopback.js';
+import type { Client } from '../client.js';
+import { openWith, type OpenOptions } from '../open.js';
+
+type Server = Awaited<ReturnType<typeof createServer>>;
+
+/** A server that can be stopped, put back and started again, and whose lines can be cut. */
+export class TestServer {
+  readonly transport: Transport;
+  readonly #links = new Set<Link>();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'headwater-store-'));
+  #server: Server | null = null;
+  #file = 0;
+
+  private constructor(private readonly options: ServerOptions) {
+    const wire = loopback();
+    wire.accept((link, setEvents) => {
+      if (!this.#server) return link.close(1006, 'the server is away');
+      this.#links.add(link);
+      setEvents(this.#server.accept(link));
+    });
+    this.transport = wire.transport;
+  }
+
+  static async start(options: ServerOptions = {}): Promise<TestServer> {
+    const server = new TestServer(options);
+    await server.resume();
+    return server;
+  }
+
+  get file(): string { return join(this.#folder, `${this.#file}.db`); }
+
+  async resume(): Promise<void> {
+    this.#server = await createServer({ database: `sqlite:${this.file}`, logLevel: 'silent', console: false, ...this.options });
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    await server?.close();
+  }
+
+  /** From now on another database: none at all, or what `file` held. */
+  forget(): void { this.#file++; }
+
+  cut(): void {
+    for (const link of this.#links) link.close(1006, 'cut');
+    this.#links.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A device: a disk that outlives its sessions. */
+export class Device {
+  constructor(readonly server: TestServer | null, readonly disk = new MemoryDisk()) {}
+
+  storage(): FaultyStorage { return new FaultyStorage(new MemoryStorage(this.disk)); }
+
+  open(options: OpenOptions & { locks?: LockManager; retryMs?: number[] } = {}): Promise<Client> {
+    const { locks, retryMs = [20], ...rest } = options;
+    return openWith({ storage: this.storage(), ...(this.server && { server: this.server.transport }), ...rest }, locks, retryMs);
+  }
+}
+
+/** A server, and clients that are closed with it. */
+export class World {
+  readonly clients: Client[] = [];
+
+  private constructor(readonly server: TestServer) {}
+
+  static async start(options: ServerOptions = {}): Promise<World> { return new World(await TestServer.start(options)); }
+
+  device(): Device { return new Device(this.server); }
+
+  async open(device = this.device(), options: Parameters<Device['open']>[0] = {}): Promise<Client> {
+    const client = await device.open(options);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Resolves when all these clients hold a document in the same state, with nothing un-acked. */
+  async agree(id: string, clients: readonly Client[] = this.clients): Promise<void> {
+    await Promise.all(clients.map((client) => client.document(id).ready));
+    const isSettled = (client: Client) => client.pending === 0 && client.status.get().connection === 'live';
+    await until(`${clients.length} clients agree on ${id}`, () => clients.every(isSettled)
+      && new Set(clients.map((client) => client.document(id).digest())).size === 1);
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.clients) await client.close();
+    await this.server.close();
+  }
+}
+
+/** Resolves when `isTrue`; fails with what it waited for. */
+export async function until(what: string, isTrue: () => boolean, timeoutMs = 5000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!isTrue()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await pause(2);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
