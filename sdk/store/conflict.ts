@@ -25,7 +25,7 @@ export async function writeAgain(taking: Taking, replica: ReplicaId, fresh: Repl
   taking.flush();
   recorder.drop(isOurs);
   const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]).filter((block) => !isOurs(block));
-  const { engine } = buildDocument(fresh, stored.snapshot, blocks, position.committed);
+  const engine = buildDocument(fresh, stored.snapshot, blocks, position.committed);
   writeDifference(engine, document.engine, Date.now());
   document.rebuild(engine);
   position.forget();
@@ -42,7 +42,7 @@ async function dropOurs({ document, storage, position }: Taking, stored: StoredD
   const kept = stored.records.filter(({ bytes }) => splitUpdate(bytes).some(isKept)).map(({ position: at }) => at);
   const rest = storedBlocks(stored).filter((block) => !isOurs(block) && !isKept(block));
   const last = stored.records.at(-1)?.position;
-  const { engine } = buildDocument(document.replica, stored.snapshot, rest, position.committed);
+  const engine = buildDocument(document.replica, stored.snapshot, rest, position.committed);
   try {
     if (last !== undefined) await storage.compact(document.id, engine.snapshot(), last, kept);
   } finally {

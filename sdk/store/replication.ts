@@ -121,7 +121,8 @@ export class Replication implements Attachment {
     try {
       if (stored.snapshot) this.document.receive(stored.snapshot);
       const blocks = storedBlocks(stored);
-      this.#refusals.noteDoomed(applyBlocks((bytes) => this.document.receive(bytes), blocks, this.#position.committed));
+      if (blocks.some(({ kind }) => kind === 'void')) this.#refusals.noteVoids();
+      applyBlocks((bytes) => this.document.receive(bytes), blocks, this.#position.committed);
       this.#stranded.push(...blocks.filter((block) => block.kind === 'batch' && isAbove(this.#position.committed, block)));
       return true;
     } catch (error) {
