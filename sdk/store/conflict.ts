@@ -12,14 +12,15 @@ import type { Taking } from './refusals.js';
 import { buildDocument, isAbove, storedBlocks, withVoids } from './stored-form.js';
 
 /**
- * Replaces our un-acked ops of `replica` by new ones of `fresh`, in the document and in what is stored; one storage step.
+ * Replaces the ops of a replica from a seq on by new ones of `fresh`, in the document and in what is stored; one storage step.
  * The new ones are stored before the old ones go, so that dying in between may write twice, but loses nothing.
  *
  * @returns the last seq of the new ops; null when the device cannot be read now
  */
-export async function writeAgain(taking: Taking, replica: ReplicaId, fresh: ReplicaId): Promise<number | null> {
+export async function writeAgain(taking: Taking, from: { replica: ReplicaId; seqFrom: number }, fresh: ReplicaId): Promise<number | null> {
   const { document, storage, recorder, position } = taking;
-  const isOurs = (block: Block) => block.replica === replica && isAbove(position.committed, block);
+  // What the other writer has there comes again with the log.
+  const isOurs = (block: Block) => block.replica === from.replica && block.seqTo >= from.seqFrom;
   const stored = await storage.load(document.id);
   if (document.isClosed || !taking.canRead()) return null;
   taking.flush();
