@@ -1,7 +1,7 @@
 // Builds what is missing or older than its source, in order: the engine (asc), its embedding, the
 // TypeScript tree (tsc), the console page (esbuild). `--force` builds all of it.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +29,14 @@ function run(script, args) {
 function step(name, target, sources, build) {
   if (!isStale(target, sources)) return;
   const started = Date.now();
-  build();
+  try {
+    build();
+  } catch (error) {
+    // What a failed step left behind must not look fresh to the next run.
+    rmSync(path(target), { force: true });
+    console.error(`the ${name} step failed`);
+    process.exit(error.status || 1);
+  }
   if (!existsSync(path(target))) throw new Error(`the ${name} step wrote no ${target}`);
   console.log(`built ${name} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }

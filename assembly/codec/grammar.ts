@@ -12,5 +12,9 @@ export const OTHER: u32 = 2;
 /** Left origin only: the author's newest element; the right origin is that element's. */
 export const NEWEST: u32 = 3;
 
+// How a snapshot packs text.
+export const PACKED_NOT: u32 = 0;
+export const PACKED_LZ: u32 = 1;
+
 // @ts-ignore: decorator
 @inline export function batchHead(kind: u32): u32 { return (FORMAT_VERSION << 4) | kind; }

@@ -18,6 +18,8 @@ import { agrees } from "./agreement";
 import { mergeDocument } from "./merge";
 import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
 import { isKey, isValue } from "./values";
+import { PACKED_LZ, PACKED_NOT } from "./grammar";
+import { lzUnpack } from "./lz";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
 import { STAMP_MAX } from "../time/hlc";
 import { wake } from "./waiting";
@@ -319,11 +321,29 @@ function isInside(doc: Document, sequence: Sequence, lv: u32): bool {
   return lv == NIL || (leafOf(doc, lv) != 0 && leafSequence(leafOf(doc, lv)) == sequence);
 }
 
-function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Reader): bool {
+let text8At: usize = 0;
+let text8Bytes: u32 = 0;
+
+/** Finds or unpacks the text's UTF-8. A unit takes at most three bytes, so what it may unpack to is known beforehand. */
+function readText8(sequence: Sequence, reader: Reader): bool {
   const packing = readByte(reader);
+  const unpacked: u32 = packing == PACKED_LZ ? readU32(reader) : 0;
   const bytes = readU32(reader);
   const at = readSpan(reader, bytes);
-  if (reader.bad || packing != 0 || utf8ToUnits(at, bytes, 0) != sequence.length) return false;
+  if (reader.bad || packing > PACKED_LZ || <u64>unpacked > <u64>sequence.length * 3) return false;
+  text8At = at;
+  text8Bytes = bytes;
+  if (packing == PACKED_NOT) return true;
+  text8At = writeRoom(scratchWriter(5), <usize>unpacked + 1);
+  text8Bytes = unpacked;
+  return lzUnpack(readerOver(1, at, at + <usize>bytes), text8At, unpacked);
+}
+
+function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Reader): bool {
+  if (!readText8(sequence, reader)) return false;
+  const at = text8At;
+  const bytes = text8Bytes;
+  if (utf8ToUnits(at, bytes, 0) != sequence.length) return false;
   const room = writeRoom(scratchWriter(6), (<usize>sequence.length << 1) + 2);
   if (utf8ToUnits(at, bytes, room) == BAD_UTF8) return false;
   let from = room;

@@ -15,9 +15,13 @@ import { entryAt } from "../crdt/map";
 import { cellAt } from "../crdt/counter";
 import { Dot, elementAt } from "../crdt/set";
 import { checksum } from "./checksum";
-import { batchHead } from "./grammar";
+import { PACKED_LZ, PACKED_NOT, batchHead } from "./grammar";
 import { predictOrigins, spanRecord } from "./prediction";
-import { unitsToUtf8 } from "./utf8";
+import { lzPack } from "./lz";
+import { writeUtf8 } from "./utf8";
+
+/** Shorter texts gain nothing. */
+const PACK_BYTES_MIN: usize = 64;
 
 /** Appends the block. The caller has sealed the open batch. */
 export function writeSnapshot(doc: Document, out: Writer): void {
@@ -217,13 +221,18 @@ function writeExceptions(spans: Table, body: Writer): void {
   writeColumn(body, column);
 }
 
-/** Visible text as UTF-8. The leading byte names its packing; 0 is none. */
+/** Visible text as UTF-8, packed where that is shorter. */
 function writeVisible(doc: Document, sequence: Sequence, body: Writer): void {
-  const units = scratchWriter(1);
-  const room = writeRoom(units, (<usize>sequence.length << 1) + 2);
+  const room = writeRoom(scratchWriter(1), (<usize>sequence.length << 1) + 2);
   readUnits(doc, sequence, 0, sequence.length, room);
-  writeByte(body, 0);
-  unitsToUtf8(body, room, sequence.length);
+  const text = scratchWriter(2);
+  writeUtf8(text, room, sequence.length);
+  const packed = scratchWriter(3);
+  if (text.length >= PACK_BYTES_MIN) lzPack(text.start, <u32>text.length, packed);
+  const isPacked = packed.length != 0 && packed.length + 5 < text.length;
+  writeByte(body, isPacked ? PACKED_LZ : PACKED_NOT);
+  if (isPacked) writeU32(body, <u32>text.length);
+  writeColumn(body, isPacked ? packed : text);
 }
 
 /** Where surrogate pairs lie among the tombstones, in document order, each as its distance from the end of the one before. */

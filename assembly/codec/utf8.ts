@@ -7,6 +7,11 @@ import { isHigh } from "../document";
 /** Writes byte length and UTF-8 of `count` units at `from`. */
 export function unitsToUtf8(writer: Writer, from: usize, count: u32): void {
   writeU32(writer, utf8Length(from, count));
+  writeUtf8(writer, from, count);
+}
+
+/** Writes UTF-8 of `count` units at `from`. */
+export function writeUtf8(writer: Writer, from: usize, count: u32): void {
   let at = writeRoom(writer, <usize>count * 3);
   const start = at;
   for (let i: u32 = 0; i < count; i++) {

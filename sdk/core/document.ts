@@ -65,7 +65,7 @@ export class EngineDocument {
    */
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
-    const status = this.#call((handle) => engine.document_receive(handle, bytes.length, options.wait ?? true, options.stampMax ?? 0));
+    const status = this.#receive(bytes.length, options.wait ?? true, options.stampMax ?? 0);
     if (engine.receive_replaced()) {
       this.generation++;
       this.#keys.clear();
@@ -292,7 +292,7 @@ export class EngineDocument {
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
     if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
     putUnits(text);
-    this.#check(this.#call((handle) => engine.text_insert(handle, container, index, text.length)), index);
+    this.#check(this.#insert(container, index, text.length), index);
   }
 
   textDelete(container: number, index: number, count: number): void {
@@ -328,16 +328,29 @@ export class EngineDocument {
     return this.#handle;
   }
 
-  /** A trap means memory ran out half-way: the document cannot be trusted any more, and the others are untouched. */
-  #call(work: (handle: DocumentHandle) => Status): Status {
+  #receive(length: number, wait: boolean, stampMax: number): Status {
     const handle = this.#live();
     try {
-      return work(handle);
+      return engine.document_receive(handle, length, wait, stampMax);
     } catch (trap) {
-      if (!(trap instanceof WebAssembly.RuntimeError)) throw trap;
-      this.#isFreed = true;
-      throw new HeadwaterError('out_of_memory', 'the engine ran out of memory; close documents that are not needed and open this one again', { trap: String(trap) });
+      throw this.#trapped(trap);
     }
+  }
+
+  #insert(container: number, index: number, length: number): Status {
+    const handle = this.#live();
+    try {
+      return engine.text_insert(handle, container, index, length);
+    } catch (trap) {
+      throw this.#trapped(trap);
+    }
+  }
+
+  /** A trap means memory ran out half-way: the document cannot be trusted any more, and the others are untouched. */
+  #trapped(trap: unknown): unknown {
+    if (!(trap instanceof WebAssembly.RuntimeError)) return trap;
+    this.#isFreed = true;
+    return new HeadwaterError('out_of_memory', 'the engine ran out of memory; close documents that are not needed and open this one again', { trap: String(trap) });
   }
 
   #check(status: Status, index?: number): void {

@@ -19,8 +19,9 @@ const encoder = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const utf16 = new TextDecoder('utf-16le', { ignoreBOM: true });
 
+/** A view whose memory has grown under it has length 0; asking the memory for its buffer would cost more. */
 function refresh(): void {
-  if (bytes.buffer === engine.memory.buffer) return;
+  if (bytes.length !== 0) return;
   bytes = new Uint8Array(engine.memory.buffer);
   units = new Uint16Array(engine.memory.buffer);
   words = new Uint32Array(engine.memory.buffer);

@@ -14,9 +14,8 @@ import { ServerProcess } from './server-process.js';
 
 const isRequired = process.env.HEADWATER_REQUIRE_BROWSER === '1';
 if (!chromiumPath) {
-  const sentence = 'no Chromium found: the browser tests are skipped (set CHROMIUM_PATH)';
-  if (isRequired) throw new Error(sentence);
-  process.stderr.write(`${sentence}\n`);
+  if (isRequired) throw new Error('no Chromium found, and HEADWATER_REQUIRE_BROWSER asks for one (set CHROMIUM_PATH)');
+  process.stderr.write('no Chromium found: the browser tests are skipped (set CHROMIUM_PATH)\n');
 }
 
 (chromiumPath ? describe : describe.skip)('the console in a browser', () => {

@@ -55,7 +55,7 @@ export class Cast {
     let movedMs = Date.now();
     const timer = setInterval(() => {
       if (this.acked > best) [best, movedMs] = [this.acked, Date.now()];
-      if (Date.now() - movedMs > stallMs) this.#fail(new Error(`nothing was acked for ${stallMs / 1_000} s: ${this.note}`));
+      if (Date.now() - movedMs > stallMs) this.#fail(new Error(`nothing was acked for ${stallMs / 1_000} s: ${this.#standings()}`));
     }, 500);
     await this.#until(() => this.results.length === this.#members.length, look).finally(() => clearInterval(timer));
   }
@@ -63,6 +63,10 @@ export class Cast {
   async leave(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#members.map(({ process }) => left(process)));
+  }
+
+  #standings(): string {
+    return this.#members.map(({ played, acked, connection }, author) => `author ${author} has played ${played}, ${acked} acked (${connection})`).join(', ');
   }
 
   #hire(options: AuthorOptions): Member {

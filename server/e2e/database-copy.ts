@@ -12,7 +12,7 @@ export async function databaseCopy(path: string, id: string): Promise<Copy> {
   try {
     const { state } = await loadDocument(store, engine, id);
     const { text = '' } = state.toJSON() as { text?: string };
-    const copy = { where: 'the database', text, digest: state.digest(), version: decodeVersion(state.version()) };
+    const copy = { where: 'the database at the last ack', text, digest: state.digest(), version: decodeVersion(state.version()) };
     state.free();
     return copy;
   } finally {

@@ -55,9 +55,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     const startedMs = Date.now();
     const kills = await perform(recording, cast, server, options);
     const playedMs = Date.now() - startedMs;
-    const copies = await gather(cast.results, url, document);
+    const copies = cast.results.map(copyOf);
+    if (server) copies.push(await copyAtLastAck(server, document));
+    copies.push(...await copiesOver(url, document, new Map(copies[0].version)));
     await cast.leave();
-    if (server) copies.push(...await storedCopies(server, document));
+    if (server) copies.push(await copyAfterRestart(server, document));
     conclude(expected, recording, cast.results, copies);
     const ops = cast.results.reduce((sum, { seqEnd }) => sum + seqEnd, 0);
     return { txns: recording.txns.length, authors: recording.authors, ops, kills, digest: copies[0].digest, copies: copies.map(({ where }) => where), playedMs };
@@ -95,13 +97,26 @@ async function revive(server: ServerProcess, pauseMs: number): Promise<void> {
   await server.resume();
 }
 
-/** Every copy that can be read while the server runs: each author's, a newcomer's, the server's. */
-async function gather(results: AuthorResult[], url: string, document: string): Promise<Copy[]> {
-  const copies = results.map(({ author, text, digest, version }): Copy => ({ where: `author ${author}`, text, digest, version: new Map(version) }));
-  copies.push(await freshCopy(url, document, new Map(copies[0].version)));
+function copyOf({ author, text, digest, version }: AuthorResult): Copy {
+  return { where: `author ${author}`, text, digest, version: new Map(version) };
+}
+
+/**
+ * Kills the server the moment everything is acked and reads what is on its disk. This is the copy that tells whether an
+ * ack meant "committed": later the authors, who still have everything, would have filled a gap without a word.
+ */
+async function copyAtLastAck(server: ServerProcess, document: string): Promise<Copy> {
+  await server.kill();
+  const copy = await databaseCopy(server.file, document);
+  await server.resume();
+  return copy;
+}
+
+/** A newcomer's copy and the running server's. */
+async function copiesOver(url: string, document: string, version: ReadonlyMap<string, number>): Promise<Copy[]> {
+  const fresh = await freshCopy(url, document, version);
   const stored = await storedDocument(url.replace(/^ws/, 'http'), document);
-  copies.push({ where: 'the server', text: textOf(stored.data), digest: stored.digest });
-  return copies;
+  return [fresh, { where: 'the server', text: textOf(stored.data), digest: stored.digest }];
 }
 
 /** A client that has never seen the document, given time until it has as many ops as the authors. */
@@ -120,15 +135,13 @@ async function freshCopy(server: string, id: string, version: ReadonlyMap<string
   }
 }
 
-/** What is in the database once the server has stopped, and what a server makes of it that starts on it anew. */
-async function storedCopies(server: ServerProcess, document: string): Promise<Copy[]> {
+/** What a server makes of the database once another has stopped in good order and every author has gone. */
+async function copyAfterRestart(server: ServerProcess, document: string): Promise<Copy> {
   const code = await server.stop();
   if (code !== 0) throw new Error(`the server ended with ${code} when asked to stop:\n${server.log}`);
-  const onDisk = await databaseCopy(server.file, document);
   await server.resume();
-  const stored = await server.document(document);
-  await server.stop();
-  return [onDisk, { where: 'the server, started again', text: textOf(stored.data), digest: stored.digest }];
+  const { data, digest } = await server.document(document);
+  return { where: 'the server, started again', text: textOf(data), digest };
 }
 
 function conclude(expected: string, recording: Recording, results: AuthorResult[], copies: Copy[]): void {

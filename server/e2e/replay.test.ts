@@ -11,7 +11,7 @@ import { replay } from './replay-run.js';
 import { findTrace } from './traces.js';
 
 const transports = ['uws', 'ws'] as const;
-const everyCopy = ['author 0', 'author 1', 'author 2', 'a fresh client', 'the server', 'the database', 'the server, started again'];
+const everyCopy = ['author 0', 'author 1', 'author 2', 'the database at the last ack', 'a fresh client', 'the server', 'the server, started again'];
 
 /** Kills fall on the same transactions every time; what the processes are doing then is up to the machine. */
 function dice(seed: number): () => number {
