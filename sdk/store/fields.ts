@@ -18,7 +18,8 @@ export class FieldCache<T extends object> {
     this.#changes = changes;
     const fields: Record<string, unknown> = {};
     for (const key of engine.mapKeys(rootContainer)) fields[key] = this.#readValue(engine, key);
-    this.#fields = Object.freeze(fields) as Readonly<Partial<T>>;
+    // A container that came under the root has changed it, but no field.
+    if (!isSame(fields, this.#fields)) this.#fields = Object.freeze(fields) as Readonly<Partial<T>>;
     return this.#fields;
   }
 
@@ -30,4 +31,9 @@ export class FieldCache<T extends object> {
     this.#values.set(key, { changes, value });
     return value;
   }
+}
+
+function isSame(a: object, b: object): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key as never] === b[key as never]);
 }

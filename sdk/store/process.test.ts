@@ -53,6 +53,20 @@ describe('a process', () => {
     expect([output, code]).toEqual(['degraded local\n', 0]);
   });
 
+  it('hears of a listener that throws, and the listeners after it hear of the edit', async () => {
+    const { code, output } = await run(`
+      process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+      const client = await open();
+      const document = client.document('d');
+      document.subscribe(() => { throw new Error('a listener'); });
+      document.subscribe(() => console.log('called'));
+      document.set('a', 1);
+      console.log('set', document.get().a);
+      await client.close();
+    `);
+    expect([output, code]).toEqual(['called\nset 1\nuncaught a listener\n', 0]);
+  });
+
   it('opens 10,000 documents, writes 26,000 times with its acks awaited, and frees what it opened', async () => {
     const { code, output } = await run(`
       const client = await open();
