@@ -67,6 +67,8 @@ export class Client {
     this.#host = this.#hostFor(parts);
   }
 
+  get isClosed(): boolean { return this.#closed !== null; }
+
   // ---- documents ----------------------------------------------------------------------------------
 
   /** The document of an id; the same object until it is closed. It loads by itself; editing need not wait. */

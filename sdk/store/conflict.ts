@@ -12,20 +12,21 @@ import type { Taking } from './refusals.js';
 import { buildDocument, isAbove, storedBlocks, withVoids } from './stored-form.js';
 
 /**
- * Replaces our un-acked ops of `replica` by new ones of `fresh`, in the document and in what is stored; one storage step.
+ * Replaces the ops of a replica from a seq on by new ones of `fresh`, in the document and in what is stored; one storage step.
  * The new ones are stored before the old ones go, so that dying in between may write twice, but loses nothing.
  *
  * @returns the last seq of the new ops; null when the device cannot be read now
  */
-export async function writeAgain(taking: Taking, replica: ReplicaId, fresh: ReplicaId): Promise<number | null> {
+export async function writeAgain(taking: Taking, from: { replica: ReplicaId; seqFrom: number }, fresh: ReplicaId): Promise<number | null> {
   const { document, storage, recorder, position } = taking;
-  const isOurs = (block: Block) => block.replica === replica && isAbove(position.committed, block);
+  // What the other writer has there comes again with the log.
+  const isOurs = (block: Block) => block.replica === from.replica && block.seqTo >= from.seqFrom;
   const stored = await storage.load(document.id);
   if (document.isClosed || !taking.canRead()) return null;
   taking.flush();
   recorder.drop(isOurs);
   const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]).filter((block) => !isOurs(block));
-  const { engine } = buildDocument(fresh, stored.snapshot, blocks, position.committed);
+  const engine = buildDocument(fresh, stored.snapshot, blocks, position.committed);
   writeDifference(engine, document.engine, Date.now());
   document.rebuild(engine);
   position.forget();
@@ -42,7 +43,7 @@ async function dropOurs({ document, storage, position }: Taking, stored: StoredD
   const kept = stored.records.filter(({ bytes }) => splitUpdate(bytes).some(isKept)).map(({ position: at }) => at);
   const rest = storedBlocks(stored).filter((block) => !isOurs(block) && !isKept(block));
   const last = stored.records.at(-1)?.position;
-  const { engine } = buildDocument(document.replica, stored.snapshot, rest, position.committed);
+  const engine = buildDocument(document.replica, stored.snapshot, rest, position.committed);
   try {
     if (last !== undefined) await storage.compact(document.id, engine.snapshot(), last, kept);
   } finally {

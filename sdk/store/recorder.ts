@@ -38,6 +38,7 @@ export class Recorder {
   isMarked = false;
   readonly #steps: Steps;
   #unstored: { block: Block; isOurs: boolean }[] = [];
+  #storing: { block: Block; isOurs: boolean }[] = [];
   #isScheduled = false;
   #isCursorDirty = false;
   #isClosed = false;
@@ -53,8 +54,8 @@ export class Recorder {
     if (blocks.length > 0) this.#schedule();
   }
 
-  /** Blocks that no storage step has taken yet. */
-  get unstored(): Block[] { return this.#unstored.map(({ block }) => block); }
+  /** Blocks that are not stored yet. */
+  get unstored(): Block[] { return [...this.#storing, ...this.#unstored].map(({ block }) => block); }
 
   drop(isDropped: (block: Block) => boolean): void {
     this.#unstored = this.#unstored.filter(({ block }) => !isDropped(block));
@@ -98,14 +99,16 @@ export class Recorder {
       this.isMarked = true;
       await this.host.markPending(this.document, true);
     }
-    const taken = this.#unstored.splice(0);
+    const taken = (this.#storing = this.#unstored.splice(0));
     const cursor = this.events.cursor() ?? undefined;
     const ours = taken.filter(({ isOurs }) => isOurs).map(({ block }) => block);
     this.#isCursorDirty = false;
     this.records += taken.length;
-    if (taken.length === 0 && !cursor) return;
-    const append = { document: this.document, records: taken.map(({ block }) => block.bytes), cursor };
-    await this.host.storage.append([append], { strict: ours.length > 0 });
+    if (taken.length > 0 || cursor) {
+      const append = { document: this.document, records: taken.map(({ block }) => block.bytes), cursor };
+      await this.host.storage.append([append], { strict: ours.length > 0 });
+    }
+    this.#storing = [];
     if (ours.length > 0) this.events.stored(ours);
   }
 

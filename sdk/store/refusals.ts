@@ -28,15 +28,14 @@ export interface Taking {
 }
 
 export class Refusals {
-  /** Batches that built on a refused one: the server will refuse them when it comes to them. By their bytes' identity. */
-  readonly #doomed = new Set<string>();
+  /** Whether anything was refused, in this session or before it. */
+  #hasRefused = false;
   #isScheduled = false;
 
   constructor(private readonly taking: Taking) {}
 
-  noteDoomed(batches: readonly Block[]): void {
-    for (const { replica, seqFrom } of batches) this.#doomed.add(`${replica}/${seqFrom}`);
-  }
+  /** There is a void among the blocks that are stored. */
+  noteVoids(): void { this.#hasRefused = true; }
 
   take(batch: Block, rejection: Rejection): void {
     const { recorder, position } = this.taking;
@@ -49,8 +48,10 @@ export class Refusals {
 
   #tell({ replica, seqFrom, seqTo, bytes }: Block, { code, message }: Rejection): void {
     const { document } = this.taking;
-    const isDoomed = this.#doomed.delete(`${replica}/${seqFrom}`);
-    const error = new HeadwaterError(isDoomed ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
+    // The engine made it, so by itself it is valid.
+    const isDependent = code === 'invalid_update' && this.#hasRefused;
+    const error = new HeadwaterError(isDependent ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
+    this.#hasRefused = true;
     document.ledger(replica).refuse(seqFrom, seqTo, error);
     this.taking.refused(new Refused(document.id, replica, seqFrom, seqTo, error, bytes));
   }
@@ -74,8 +75,6 @@ export class Refusals {
     this.#isScheduled = false;
     this.taking.flush();
     const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
-    const { engine, doomed } = buildDocument(document.replica, stored.snapshot, blocks, position.committed);
-    this.noteDoomed(doomed);
-    document.rebuild(engine);
+    document.rebuild(buildDocument(document.replica, stored.snapshot, blocks, position.committed));
   }
 }

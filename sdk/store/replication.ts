@@ -121,7 +121,8 @@ export class Replication implements Attachment {
     try {
       if (stored.snapshot) this.document.receive(stored.snapshot);
       const blocks = storedBlocks(stored);
-      this.#refusals.noteDoomed(applyBlocks((bytes) => this.document.receive(bytes), blocks, this.#position.committed));
+      if (blocks.some(({ kind }) => kind === 'void')) this.#refusals.noteVoids();
+      applyBlocks((bytes) => this.document.receive(bytes), blocks, this.#position.committed);
       this.#stranded.push(...blocks.filter((block) => block.kind === 'batch' && isAbove(this.#position.committed, block)));
       return true;
     } catch (error) {
@@ -221,7 +222,7 @@ export class Replication implements Attachment {
   /** An entry under the name of an un-acked batch of ours, with other bytes: somebody else uses our replica id. */
   #noteCommitted({ kind, replica, seqFrom, seqTo, bytes }: Block): void {
     if (kind === 'snapshot') return;
-    const ours = kind === 'batch' && this.#unacked.find(replica, seqFrom);
+    const ours = kind === 'batch' && (this.#unacked.find(replica, seqFrom) ?? this.recorder.unstored.find((block) => block.replica === replica && block.seqFrom === seqFrom));
     if (ours && !isSameBytes(ours.bytes, bytes)) this.#position.conflict(replica, true);
     this.#position.commit(replica, seqTo);
   }
@@ -301,7 +302,7 @@ export class Replication implements Attachment {
   }
 
   /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
-  #resolveConflict({ replica, seqTo }: Block): void {
+  #resolveConflict({ replica, seqFrom, seqTo }: Block): void {
     for (const batch of this.#unacked.list().filter((each) => each.replica === replica)) {
       seqTo = batch.seqTo;
       this.#count(-opsOf(this.#unacked.take(replica, batch.seqFrom)!));
@@ -309,7 +310,7 @@ export class Replication implements Attachment {
     this.#position.conflict(replica, true);
     void this.recorder.step(async () => {
       const fresh = this.host.newReplica();
-      const seq = await writeAgain(this.#taking, replica, fresh);
+      const seq = await writeAgain(this.#taking, { replica, seqFrom }, fresh);
       if (seq === null) return;
       this.#count(seq);
       this.document.ledger(replica).follow(this.document.ledger(fresh), seqTo, seq);

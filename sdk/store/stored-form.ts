@@ -31,29 +31,26 @@ export function withVoids(blocks: readonly Block[]): Block[] {
  * Applies blocks one by one. A batch above `committed` that cannot be applied built on a refused one: the server will
  * refuse it too, so a void takes its place here already.
  *
- * @returns those batches
  * @throws HeadwaterError for any other block that is bad
  */
-export function applyBlocks(apply: (bytes: Uint8Array) => unknown, blocks: readonly Block[], committed: Version): Block[] {
-  const doomed: Block[] = [];
+export function applyBlocks(apply: (bytes: Uint8Array) => unknown, blocks: readonly Block[], committed: Version): void {
   for (const block of blocks) {
     try {
       apply(block.bytes);
     } catch (error) {
       if (block.kind !== 'batch' || !isAbove(committed, block) || !(error instanceof HeadwaterError) || error.code === 'out_of_memory') throw error;
       apply(voidFor(block).bytes);
-      doomed.push(block);
     }
   }
-  return doomed;
 }
 
 /** What is stored as a document of the engine. The caller frees it. @throws HeadwaterError when the stored form is bad */
-export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, blocks: readonly Block[], committed: Version): { engine: EngineDocument; doomed: Block[] } {
+export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, blocks: readonly Block[], committed: Version): EngineDocument {
   const engine = new EngineDocument(replica);
   try {
     if (snapshot) engine.apply(snapshot);
-    return { engine, doomed: applyBlocks((bytes) => engine.apply(bytes), blocks, committed) };
+    applyBlocks((bytes) => engine.apply(bytes), blocks, committed);
+    return engine;
   } catch (error) {
     engine.free();
     throw error;
@@ -66,7 +63,7 @@ export async function compactStored(storage: Storage, id: string, replica: Repli
   const last = stored.records.at(-1)?.position;
   const blocks = storedBlocks(stored);
   if (last === undefined || stored.quarantined > 0 || blocks.some((block) => committed && block.kind !== 'snapshot' && isAbove(committed, block))) return;
-  const { engine } = buildDocument(replica, stored.snapshot, blocks, everything);
+  const engine = buildDocument(replica, stored.snapshot, blocks, everything);
   try {
     if (engine.waiting() === 0) await storage.compact(id, engine.snapshot(), last);
   } finally {

@@ -16,6 +16,8 @@ type Server = Awaited<ReturnType<typeof createServer>>;
 /** A server that can be stopped, put back and started again, and whose lines can be cut. */
 export class TestServer {
   readonly transport: Transport;
+  /** The server hears, and its answers are lost. */
+  mute = false;
   readonly #links = new Set<Link>();
   readonly #folder = mkdtempSync(join(tmpdir(), 'headwater-store-'));
   #server: Server | null = null;
@@ -26,9 +28,17 @@ export class TestServer {
     wire.accept((link, setEvents) => {
       if (!this.#server) return link.close(1006, 'the server is away');
       this.#links.add(link);
-      setEvents(this.#server.accept(link));
+      setEvents(this.#server.accept(this.#muted(link)));
     });
     this.transport = wire.transport;
+  }
+
+  #muted(link: Link): Link {
+    return {
+      get bufferedBytes() { return link.bufferedBytes; },
+      send: (frame) => { if (!this.mute) link.send(frame); },
+      close: (code, reason) => link.close(code, reason),
+    };
   }
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {

@@ -1,0 +1,273 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FaultyStorage, failAt, failFrom, failWrites, type StorageFault } from '../testing/faults.js';
+import { FakeLockManager } from '../testing/locks.js';
+import type { Client } from './client.js';
+import type { Write } from './write.js';
+import { Device, World, pause, until } from './testing/harness.js';
+
+// A device whose disk fails, is damaged, or is shared: nothing acked or durable is lost, and the app is told.
+
+let world: World;
+beforeEach(async () => { world = await World.start(); });
+afterEach(() => world.close());
+
+function countersOf(client: Client): number { return client.counter('d').value; }
+
+describe('a storage that fails', () => {
+  /** Two writes, a reload of the document, two more; a peer writes in between. */
+  async function scenario(storage: FaultyStorage, peer: Client): Promise<{ client: Client; writes: Write[] }> {
+    const client = await world.open(undefined, { storage, retryMs: [15] });
+    const writes: Write[] = [];
+    const write = () => void writes.push(client.counter('d').increment());
+    write();
+    peer.counter('d').increment();
+    await pause(5);
+    write();
+    await client.document('d').ready;
+    client.document('d').close();
+    write();
+    await pause(5);
+    write();
+    return { client, writes };
+  }
+
+  async function check(device: Device, storage: FaultyStorage): Promise<void> {
+    const peer = await world.open();
+    const { client, writes } = await scenario(storage, peer);
+    const states: string[] = [];
+    client.status.subscribe(({ storage: state }) => states.push(state));
+    await client.synced();
+    storage.heal();
+    await until('the storage is well again', () => client.status.get().storage === 'ok');
+    // The writes of the document that was closed in between end there; what counts is that none is lost.
+    for (const write of writes.slice(2)) await Promise.all([write.durable, write.acked]);
+    await until('both have all', () => countersOf(client) === 5 && countersOf(peer) === 5);
+    await world.agree('d', [client, peer]);
+    await client.close();
+    const next = await world.open(device);
+    await next.document('d').ready;
+    expect(countersOf(next)).toBe(5);
+    await next.synced();
+    await world.agree('d', [next, peer]);
+    expect(countersOf(peer)).toBe(5);
+    await peer.close();
+    await next.close();
+  }
+
+  it('takes how many calls without a fault', async () => {
+    const device = world.device();
+    const storage = device.storage();
+    await check(device, storage);
+    expect(storage.calls.length).toBeGreaterThan(10);
+  });
+
+  for (const fault of ['failure', 'quota', 'lostAnswer'] as StorageFault[]) {
+    it.each(Array.from({ length: 14 }, (_, i) => i + 1))(`${fault} at call %i: nothing is lost`, async (step) => {
+      const device = world.device();
+      const storage = device.storage();
+      storage.setPlan(failAt(step, fault));
+      await check(device, storage);
+    });
+  }
+
+  it.each([1, 3, 6, 9])('from write %i on, until it heals: nothing is lost, and the app is told', async (step) => {
+    const device = world.device();
+    const storage = device.storage();
+    storage.setPlan(failWrites(failFrom(step, 'quota')));
+    const peer = await world.open();
+    const { client, writes } = await scenario(storage, peer);
+    await until('it is told', () => client.status.get().storage === 'degraded');
+    expect(client.status.get().error).toMatchObject({ code: 'storage_failed' });
+    // Syncing goes on from memory.
+    await writes.at(-1)!.acked;
+    let isDurable = false;
+    const last = client.document('d').set('late', 1);
+    void last.durable.then(() => { isDurable = true; }, () => {});
+    await last.acked;
+    expect(isDurable).toBe(false);
+    storage.heal();
+    await last.durable;
+    await until('it is told again', () => client.status.get().storage === 'ok');
+    await world.agree('d', [client, peer]);
+    await client.close();
+    const next = await world.open(device);
+    await next.document('d').ready;
+    expect([countersOf(next), next.document('d').get()]).toEqual([5, { late: 1 }]);
+    await world.agree('d', [next, peer]);
+  });
+
+  it('for ever lets the client close, and what only the server has comes back under a new id', async () => {
+    const locks = new FakeLockManager();
+    const device = world.device();
+    const first = await world.open(device, { locks });
+    await first.counter('d').increment().acked;
+    await first.close();
+    const storage = device.storage();
+    const second = await world.open(device, { storage, locks });
+    await second.document('d').ready;
+    expect(second.document('d').replica).toBe(first.replica);
+    storage.setPlan(failWrites(failFrom(1, 'quota')));
+    const kept = second.counter('d').increment();
+    await kept.acked;
+    await second.close();
+    expect(kept.state).toBe('acked');
+    const third = await world.open(device, { locks, connect: false });
+    await third.document('d').ready;
+    const write = third.counter('d').increment(10);
+    third.connect();
+    await write.acked;
+    await until('all is here', () => countersOf(third) === 12);
+    await world.agree('d', [third, await world.open()]);
+  });
+
+  it('that cannot be read at first is read when it can: its document comes in then', async () => {
+    const locks = new FakeLockManager();
+    const device = world.device();
+    const first = await world.open(device, { locks });
+    await first.counter('d').increment().acked;
+    first.disconnect();
+    first.counter('d').increment();
+    await first.close();
+    const storage = device.storage();
+    storage.setPlan((_, call) => (call === 'load' || call === 'documents' ? 'failure' : null));
+    const second = await world.open(device, { storage, locks, connect: false, retryMs: [30] });
+    expect(second.replica).toBe(first.replica);
+    second.counter('d').increment();
+    await second.document('d').ready;
+    expect(second.document('d').replica).not.toBe(first.replica);
+    expect(second.status.get().storage).toBe('degraded');
+    storage.heal();
+    await until('it is read', () => countersOf(second) === 3);
+    second.connect();
+    await second.synced();
+    await world.agree('d', [second, await world.open()]);
+    expect(countersOf(second)).toBe(3);
+  });
+});
+
+describe('damage on the disk', () => {
+  async function written(locks: FakeLockManager): Promise<Device> {
+    const device = world.device();
+    const first = await world.open(device, { locks });
+    for (let i = 0; i < 6; i++) await first.text('d').insert(i, String(i)).acked;
+    await first.close();
+    return device;
+  }
+
+  it.each([1, 3, 6])('of record %i is set aside and reported; the rest comes from the server', async (position) => {
+    const locks = new FakeLockManager();
+    const device = await written(locks);
+    device.disk.corrupt('d', position);
+    const second = await world.open(device, { locks });
+    const write = (await second.document('d').ready, second.document('d').set('a', 1));
+    expect(second.document('d').replica).not.toBe(second.replica);
+    expect(second.status.get().error).toMatchObject({ code: 'corrupt_record' });
+    expect(device.disk.quarantined).toHaveLength(1);
+    await write.acked;
+    await until('it is whole again', () => second.text('d').toString() === '012345');
+    await world.agree('d', [second, await world.open()]);
+    await second.close();
+    const third = await world.open(device, { locks });
+    await third.document('d').ready;
+    expect(third.text('d').toString()).toBe('012345');
+    expect(third.status.get().error).toBeUndefined();
+  });
+
+  it('of an un-acked record costs that one, and neither what comes after nor the document', async () => {
+    const locks = new FakeLockManager();
+    const device = await written(locks);
+    const second = await world.open(device, { locks, connect: false });
+    await second.document('d').ready;
+    for (const key of ['a', 'b', 'c']) await second.document('d').set(key, 1).durable;
+    await second.close();
+    device.disk.corrupt('d', 8);
+    const third = await world.open(device, { locks });
+    await third.document('d').ready;
+    const write = third.document('d').set('d', 1);
+    await write.acked;
+    const peer = await world.open();
+    await until('the peer has it', () => peer.document('d').get().d === 1);
+    expect(peer.document('d').get()).toMatchObject({ a: 1, d: 1 });
+    expect(peer.document('d').get().b).toBeUndefined();
+  });
+});
+
+describe('the pool of replica ids', () => {
+  it('is used again by the next session, but not before a document is loaded', async () => {
+    const device = world.device();
+    const locks = new FakeLockManager();
+    const first = await world.open(device, { locks });
+    await first.counter('d').increment().acked;
+    await first.close();
+    const second = await world.open(device, { locks });
+    expect(second.replica).toBe(first.replica);
+    const early = second.counter('d').increment();
+    expect(second.document('d').replica).not.toBe(first.replica);
+    await second.document('d').ready;
+    expect(second.document('d').replica).toBe(first.replica);
+    const late = second.counter('d').increment();
+    await Promise.all([early.acked, late.acked]);
+    await world.agree('d', [second, await world.open()]);
+    expect(countersOf(second)).toBe(3);
+  });
+
+  it('gives two tabs two ids, and holds none that an app imported', async () => {
+    const device = world.device();
+    const locks = new FakeLockManager();
+    const [a, b] = [await world.open(device, { locks }), await world.open(device, { locks })];
+    expect(a.replica).not.toBe(b.replica);
+    const stranger = await world.open(new Device(null));
+    stranger.text('d').insert(0, 'by hand');
+    a.document('d').import(stranger.document('d').export());
+    await a.synced();
+    await world.agree('d', [a, b]);
+    expect(b.text('d').toString()).toBe('by hand');
+    await Promise.all([a.close(), b.close()]);
+    const ids = [await world.open(device, { locks }), await world.open(device, { locks }), await world.open(device, { locks })].map(({ replica }) => replica);
+    expect(ids).not.toContain(stranger.replica);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids).toEqual(expect.arrayContaining([a.replica, b.replica]));
+  });
+});
+
+describe('records', () => {
+  it('become one snapshot when there are many and all are acked; what is un-acked stays out of it', async () => {
+    const device = world.device();
+    const first = await world.open(device, { connect: false });
+    for (let i = 0; i < 450; i++) await first.counter('d').increment().durable;
+    await first.close();
+    const second = await world.open(device);
+    await second.document('d').ready;
+    expect(device.disk.shelves.get('d')!.records.size).toBe(450);
+    await second.synced();
+    await until('it is compacted', () => device.disk.shelves.get('d')!.records.size === 0, 3000);
+    await second.close();
+    const third = await world.open(device);
+    await third.document('d').ready;
+    expect(countersOf(third)).toBe(450);
+    await world.agree('d', [third, await world.open()]);
+  });
+
+  it('never lie behind the cursor stored with them, whenever the device dies', async () => {
+    const device = world.device();
+    const peer = await world.open();
+    for (let i = 0; i < 25; i++) {
+      const storage = device.storage();
+      const client = await world.open(device, { storage });
+      storage.delayMs = 2;
+      client.counter('d').increment();
+      for (let k = 0; k < 4; k++) {
+        peer.counter('d').increment();
+        await pause(1 + (i % 3));
+      }
+      // From here on this process is dead: its calls are neither answered nor done.
+      storage.setPlan(() => 'hang');
+      void client.close();
+      world.clients.pop();
+    }
+    const last = await world.open(device);
+    await last.document('d').ready;
+    await last.synced();
+    await world.agree('d', [last, peer]);
+  });
+});
