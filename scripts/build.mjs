@@ -9,25 +9,28 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const force = process.argv.includes('--force');
 const path = (...parts) => join(root, ...parts);
 
-/** Newest modification time, in ms, of a file or of everything under a folder. */
-function newest(at) {
+/** Newest modification time, in ms, of a file or of every file under a folder that passes. */
+function newest(at, passes) {
   const info = statSync(at);
-  if (!info.isDirectory()) return info.mtimeMs;
-  return Math.max(info.mtimeMs, 0, ...readdirSync(at).map((name) => newest(join(at, name))));
+  if (!info.isDirectory()) return passes(at) ? info.mtimeMs : 0;
+  return Math.max(0, ...readdirSync(at).map((name) => newest(join(at, name), passes)));
 }
 
-function isStale(target, sources) {
+/** The engine is built from its sources, not from the tests and pages beside them. */
+const isEngineSource = (at) => /(?<!\.test)\.(ts|json)$/.test(at);
+
+function isStale(target, sources, passes) {
   if (force || !existsSync(path(target))) return true;
   const built = statSync(path(target)).mtimeMs;
-  return sources.some((source) => existsSync(path(source)) && newest(path(source)) > built);
+  return sources.some((source) => existsSync(path(source)) && newest(path(source), passes) > built);
 }
 
 function run(script, args) {
   execFileSync(process.execPath, [path('node_modules', script), ...args], { cwd: root, stdio: 'inherit' });
 }
 
-function step(name, target, sources, build) {
-  if (!isStale(target, sources)) return;
+function step(name, target, sources, build, passes = () => true) {
+  if (!isStale(target, sources, passes)) return;
   const started = Date.now();
   try {
     build();
@@ -58,7 +61,7 @@ function latin1Literal(bytes) {
 mkdirSync(path('build', 'engine'), { recursive: true });
 
 step('engine', 'build/engine/engine.wasm', ['assembly', 'asconfig.json'], () =>
-  run('assemblyscript/bin/asc.js', ['--config', 'asconfig.json', '--target', 'release']));
+  run('assemblyscript/bin/asc.js', ['--config', 'asconfig.json', '--target', 'release']), isEngineSource);
 
 step('embedding', 'build/engine/embedded.ts', ['build/engine/engine.wasm'], () => {
   const bytes = readFileSync(path('build/engine/engine.wasm'));

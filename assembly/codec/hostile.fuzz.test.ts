@@ -22,6 +22,8 @@ const slowMs = 50;
 function corpus(random: Random): { updates: Uint8Array[]; bases: Uint8Array[] } {
   const docs = [a, b, c].map((id) => new EngineDocument(id));
   const updates: Uint8Array[] = [];
+  // Long enough that the snapshots pack it.
+  docs[0].textInsert(docs[0].container(['m', 'text'], Kind.Text), 0, 'a longer text, and a longer one; '.repeat(6));
   for (let step = 0; step < 60; step++) {
     const doc = random.pick(docs);
     scribble(doc, random);

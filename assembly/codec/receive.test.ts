@@ -1,5 +1,5 @@
 // What a hostile or broken peer may send, byte by byte: refused, or taken for what it says, but never harmful.
-// Each case here once trapped, hung, or left a document that could not be read again.
+// Some of these once trapped, overflowed the stack, or left a document that could not be read again.
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
