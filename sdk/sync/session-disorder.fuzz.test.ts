@@ -22,7 +22,7 @@ function nonsense(random: Random): void {
       if (effect.type === 'receive') holdsNoGap(before, event, effect);
     }
     state = next;
-    const documents = [...state.documents.values()];
+    const documents = [...state.documents].map(([, each]) => each);
     const behind = documents.filter(({ phase }) => phase === 'subscribing' || phase === 'catching-up' || phase === 'waiting').length;
     const inFlight = documents.reduce((sum, { queue }) => sum + queue.log.slice(queue.first, queue.next).reduce((bytes, batch) => bytes + batch.bytes.length, 0), 0);
     const counts = `${behind} ${inFlight} ${state.catchUp.bytes <= state.catchUp.total} ${state.phase === 'open' || state.unanswered.size === 0}`;

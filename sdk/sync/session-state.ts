@@ -7,6 +7,7 @@ import type { ErrorCode } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
 import { limits } from '../wire/limits.js';
 import type { Lsn, Message } from '../wire/message.js';
+import { Documents } from './documents.js';
 import { emptyQueue, type BatchQueue, type OwnBatch } from './batch-queue.js';
 
 /**
@@ -41,7 +42,7 @@ export interface SessionState {
   readonly nonce: number;
   readonly pingsMissed: number;
   readonly isProbing: boolean;
-  readonly documents: ReadonlyMap<string, DocumentState>;
+  readonly documents: Documents;
   /** Subscribes of each document that wait for their answer: only the last one's answer counts. */
   readonly unanswered: ReadonlyMap<string, number>;
   /** Documents with batches to push, the next one first. */
@@ -166,7 +167,7 @@ export function initialSession(replica: ReplicaId): SessionState {
   return {
     replica, phase: 'offline', attempt: 0, held: false, epoch: '',
     frameBytesMax: limits.frameBytesMax, pingIntervalMs: 30_000, nonce: 0, pingsMissed: 0, isProbing: false,
-    documents: new Map(), unanswered: new Map(), sending: [], inFlightBytes: 0,
+    documents: Documents.none, unanswered: new Map(), sending: [], inFlightBytes: 0,
     behind: 0, catchUp: { bytes: 0, total: 0 },
     presenceDirty: [], isPresenceTimerSet: false, isResubscribeTimerSet: false, error: null,
   };
