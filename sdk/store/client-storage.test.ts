@@ -248,9 +248,25 @@ describe('records', () => {
     await world.agree('d', [third, await world.open()]);
   });
 
+  it('that are gone without a trace come again from the server', async () => {
+    const device = world.device();
+    const [first, peer] = [await world.open(device), await world.open()];
+    for (const key of ['a', 'b', 'c']) await peer.document('d').set(key, 1).acked;
+    await world.agree('d', [first, peer]);
+    await first.close();
+    const { records } = device.disk.shelves.get('d')!;
+    records.delete([...records.keys()].at(-1)!);
+    const second = await world.open(device);
+    await second.document('d').ready;
+    expect(second.document('d').get().c).toBeUndefined();
+    await until('it is whole', () => second.document('d').get().c === 1);
+    await world.agree('d', [second, peer]);
+  });
+
   it('never lie behind the cursor stored with them, whenever the device dies', async () => {
     const device = world.device();
     const peer = await world.open();
+    await peer.document('d').ready;
     for (let i = 0; i < 25; i++) {
       const storage = device.storage();
       const client = await world.open(device, { storage });
@@ -264,6 +280,12 @@ describe('records', () => {
       storage.setPlan(() => 'hang');
       void client.close();
       world.clients.pop();
+      // Every entry of the log is one op here, so what the cursor claims can be counted.
+      const { cursor } = await device.storage().load('d');
+      const offline = await new Device(null, device.disk).open();
+      await offline.document('d').ready;
+      expect(countersOf(offline)).toBeGreaterThanOrEqual(cursor?.lsn ?? 0);
+      await offline.close();
     }
     const last = await world.open(device);
     await last.document('d').ready;

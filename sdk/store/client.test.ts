@@ -134,7 +134,7 @@ describe('what a session leaves', () => {
   it('in one document that is closed and opened again within the session has no gap and no number twice', async () => {
     const device = world.device();
     const storage = device.storage();
-    const client = await world.open(device, { storage });
+    const client = await world.open(device, { storage, connect: false });
     storage.delayMs = 1;
     for (let i = 0; i < 10; i++) {
       client.counter('d').increment();
@@ -143,6 +143,7 @@ describe('what a session leaves', () => {
     }
     await client.document('d').ready;
     expect(client.counter('d').value).toBe(10);
+    client.connect();
     await client.synced();
     await world.agree('d', [client, await world.open()]);
     expect(client.rejected).toEqual([]);

@@ -19,8 +19,6 @@ export class LogPosition {
   /** Nothing of the log is taken for granted: it is read from its beginning. */
   forget(): void { this.#at = this.#at && { ...this.#at, lsn: 0 }; }
 
-  get isAtStart(): boolean { return !this.#at || this.#at.lsn === 0; }
-
   load(cursor: Cursor): void {
     this.#at ??= { epoch: cursor.epoch, lsn: cursor.lsn };
     for (const [replica, seq] of decodeVersion(cursor.acked)) this.commit(replica, seq);

@@ -229,13 +229,10 @@ export class Replication implements Attachment {
 
   /** The server has answered a subscribe, and this is what it has. */
   subscribed(version: ReadonlyMap<ReplicaId, number>): void {
-    const isLost = this.#position.isLostBy(version);
-    if (isLost) this.#offerAgain(version);
+    if (this.#position.isLostBy(version)) this.#offerAgain(version);
     // It has ops under our id that we have not: they were lost here. No number may be given out twice.
     if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) this.#takeNewReplica();
     this.#position.promise(version);
-    // A position in a log that went back may name something else by now.
-    if (isLost && !this.#position.isAtStart) this.#startOver();
     this.#afterProgress();
   }
 
@@ -261,7 +258,7 @@ export class Replication implements Attachment {
     if (this.#position.isPromised) queueMicrotask(() => this.#checkPromise());
   }
 
-  /** Once live we must hold what the server had. If not, our position was not one of this log. */
+  /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
   #checkPromise(): void {
     if (this.#state !== 'open' || !this.#position.isPromised || !this.host.isLive(this.id)) return;
     if (!this.#position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
