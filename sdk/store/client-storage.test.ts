@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FaultyStorage, failAt, failFrom, failWrites, type StorageFault } from '../testing/faults.js';
+import { MemoryDisk } from '../storage/memory.js';
 import { FakeLockManager } from '../testing/locks.js';
 import type { Client } from './client.js';
 import type { Write } from './write.js';
@@ -209,6 +210,27 @@ describe('the pool of replica ids', () => {
     await Promise.all([early.acked, late.acked]);
     await world.agree('d', [second, await world.open()]);
     expect(countersOf(second)).toBe(3);
+  });
+
+  it('is left for a new one when the server has ops under it that a disk put back to an earlier day has not', async () => {
+    const device = world.device();
+    const locks = new FakeLockManager();
+    const first = await world.open(device, { locks });
+    await first.counter('d').increment().acked;
+    await first.document('d').set('a', 1).durable;
+    first.document('d').close();
+    await first.flushed();
+    const earlier = Object.assign(new MemoryDisk(), structuredClone({ ...device.disk }));
+    await first.document('d').ready;
+    await first.counter('d').increment().acked;
+    await first.close();
+    const second = await world.open(new Device(world.server, earlier), { locks: new FakeLockManager() });
+    expect(second.replica).toBe(first.replica);
+    await second.document('d').ready;
+    await until('all is here', () => countersOf(second) === 2);
+    expect(second.document('d').replica).not.toBe(first.replica);
+    await second.counter('d').increment().acked;
+    await world.agree('d', [second, await world.open()]);
   });
 
   it('gives two tabs two ids, and holds none that an app imported', async () => {

@@ -136,13 +136,13 @@ describe('what a session leaves', () => {
     const storage = device.storage();
     const client = await world.open(device, { storage, connect: false });
     storage.delayMs = 1;
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 11; i++) {
       client.counter('d').increment();
       if (i % 3 === 0) await client.document('d').ready;
       client.document('d').close();
     }
     await client.document('d').ready;
-    expect(client.counter('d').value).toBe(10);
+    expect(client.counter('d').value).toBe(11);
     client.connect();
     await client.synced();
     await world.agree('d', [client, await world.open()]);

@@ -41,7 +41,6 @@ export class Refusals {
     const { recorder, position } = this.taking;
     position.commit(batch.replica, batch.seqTo);
     this.#tell(batch, rejection);
-    this.taking.flush();
     recorder.keep([voidFor(batch)], false);
     this.schedule();
   }
