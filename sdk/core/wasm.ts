@@ -3,7 +3,7 @@
 // The WASM is embedded as a Latin-1 string, so no bundler needs a plugin and nothing has to be awaited. This is the only
 // file that instantiates it; memory.ts is the only other one that touches its memory.
 
-import { engineLatin1 } from '../../build/engine/embedded.js';
+import { engineLatin1, engineMask } from '../../build/engine/embedded.js';
 import type { instantiate } from '../../build/engine/engine.js';
 
 export type Engine = Awaited<ReturnType<typeof instantiate>>;
@@ -15,6 +15,6 @@ export const engine: Engine = new WebAssembly.Instance(new WebAssembly.Module(en
 
 function engineBytes(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(engineLatin1.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = engineLatin1.charCodeAt(i);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = engineLatin1.charCodeAt(i) ^ engineMask;
   return bytes;
 }

@@ -254,7 +254,9 @@ export class Document<T extends object = Fields> implements Holder {
    */
   import(bytes: Uint8Array): void {
     checkBytes(bytes);
-    this.#apply(bytes.slice(), (news) => this.#attachment?.imported(news));
+    // What is passed on must not change when the caller uses its buffer again.
+    const isPassedOn = this.#attachment !== null || this.#updates.count > 0;
+    this.#apply(isPassedOn ? bytes.slice() : bytes, (news) => this.#attachment?.imported(news));
   }
 
   /** Applies what came from elsewhere as one transaction. */
@@ -266,24 +268,26 @@ export class Document<T extends object = Fields> implements Holder {
     if (this.#depth > 0) this.#finishOwn();
     // A version costs more than a small update; it is asked for only when somebody will want to know what was new.
     const since = this.#attachment || this.#updates.count > 0 ? engine.version() : null;
-    const hadWaiting = engine.waiting() > 0;
+    const hadWaiting = since !== null && engine.waiting() > 0;
     try {
       const { applied, waiting } = engine.apply(bytes);
-      if (applied > 0) this.#finishReceived(() => (waiting > 0 || hadWaiting ? engine.export(since!) : bytes), since ? keep : null);
+      if (applied === 0) return;
+      // What was new is not all that was handed in, and more when something had waited for it.
+      const news = since && (waiting > 0 || hadWaiting ? engine.export(since) : bytes);
+      this.#finishReceived(news, keep);
     } catch (error) {
       // Blocks before a bad one stand.
-      if (!engine.isFreed) this.#finishReceived(() => engine.export(since!), since ? keep : null);
+      if (!engine.isFreed) this.#finishReceived(since && engine.export(since), keep);
       throw error;
     }
   }
 
-  /** @param readNews  what was new: not all that was handed in, and what had waited for it */
-  #finishReceived(readNews: () => Uint8Array, keep: ((news: Uint8Array) => void) | null): void {
+  /** @param news  what was new; null when nobody wants to know */
+  #finishReceived(news: Uint8Array | null, keep: (news: Uint8Array) => void): void {
     if (this.#watched.size > 0) this.distribute(this.#engine.events());
     this.#seq = this.#engine.ownSeq;
-    const news = keep && readNews();
     if (news?.length === 0) return;
-    if (news) keep!(news);
+    if (news) keep(news);
     if (this.#updates.count > 0) this.#tellUpdate(news);
     this.#finish(false);
   }
