@@ -13,7 +13,8 @@ import { Document, containerAt, containerOpen, documentCreate, documentFree, key
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
-import { findVersion, foundEntry, foundLeaf, indexOf, leafOf, leafSequence, readUnits, spanLength } from "./crdt/sequence";
+import { readUnits } from "./crdt/sequence";
+import { findVersion, foundEntry, foundLeaf, indexOf, leafOf, leafSequence, spanLength } from "./crdt/sequence-tree";
 import { elementAt as textElementAt, isExhausted, sequenceOf, textDelete, textInsert, textInsertUnit } from "./crdt/text";
 import { Entry, entryAt, entryFind, mapWrite } from "./crdt/map";
 import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";

@@ -9,7 +9,7 @@ import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, rowEnd, versionOf, versionRow } from "../replica";
-import { findVersion, foundEntry, foundLeaf, foundOffset, leafOf, leafSequence, spanEndFound, spanLeft, spanLength, spanRight } from "../crdt/sequence";
+import { findVersion, foundEntry, foundLeaf, foundOffset, leafOf, leafSequence, spanEndFound, spanLeft, spanLength, spanRight } from "../crdt/sequence-tree";
 
 // Numbers of `other`, translated to `doc`; NONE is not here.
 let containers: Table = changetype<Table>(0);

@@ -10,7 +10,7 @@ import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, containerFind, containerOpen, keyFind, keyOpen } from "../document";
 import { NIL, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf } from "../replica";
-import { findVersion, foundEntry, foundLeaf, leafOf, leafSequence, spanEndFound, spanRight } from "../crdt/sequence";
+import { findVersion, foundEntry, foundLeaf, leafOf, leafSequence, spanEndFound, spanRight } from "../crdt/sequence-tree";
 import { NONE_SIDE, OWN } from "./grammar";
 
 /** An op, read and resolved. */

@@ -7,7 +7,7 @@
 import { Kind } from "../abi";
 import { Container, Document, ROOT, containerAt, keyAt, unitAt } from "../document";
 import { NIL, authorOf, elemOf, replicaAt } from "../replica";
-import { Sequence, leafCount, leafNext, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence";
+import { Sequence, leafCount, leafNext, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { entryAt } from "../crdt/map";
 import { cellAt } from "../crdt/counter";
 import { Dot, elementAt } from "../crdt/set";

@@ -9,7 +9,7 @@ import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NIL, VOID_ROW, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
-import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence";
+import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate, textRemove } from "../crdt/text";
 import { entryAt, mapWrite } from "../crdt/map";
 import { cellAt, counterAdd, counterSum } from "../crdt/counter";

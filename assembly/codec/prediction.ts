@@ -7,7 +7,7 @@
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NIL } from "../replica";
-import { sizeOf } from "../crdt/sequence";
+import { sizeOf } from "../crdt/sequence-tree";
 
 @unmanaged
 export class SpanRecord {

@@ -1,4 +1,4 @@
-// Sealing: the open batch becomes bytes in the log. FORMAT.md has the grammar; receive.ts reads it back.
+// Sealing: the open batch becomes bytes in the log. FORMAT.md has the grammar; read-batch.ts reads it back.
 //
 // Batches stay small (SEAL_BYTES), so that a pasted book travels and stores like anything else: an insertion
 // is cut between any two elements, since each takes a seq of its own.
@@ -9,7 +9,7 @@ import { scratchWriter } from "../memory/scratch";
 import { tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
 import { NIL, Replica, authorOf, elemOf, replicaAt, rowEnd, rowOf, versionRow } from "../replica";
-import { findVersion, foundEntry, foundLeaf, spanRight } from "../crdt/sequence";
+import { findVersion, foundEntry, foundLeaf, spanRight } from "../crdt/sequence-tree";
 import { BACKWARD, OpenOp, openAt } from "./open";
 import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
 import { unitsToUtf8 } from "./utf8";

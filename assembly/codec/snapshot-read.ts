@@ -8,7 +8,7 @@ import { Table, tableAdd } from "../memory/table";
 import { NONE } from "../memory/hashmap";
 import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isHigh, isLow, isPristine, keyOpen, touch, unitAt, versionsReserve } from "../document";
 import { NIL, elemsSkip, replicaAt, replicaFind, replicaOpen, versionsAdd } from "../replica";
-import { Sequence, appendSpan, findVersion, finishLoad, foundEntry, foundLeaf, leafOf, leafSequence, sizeOf, spanEndFound, spanLength } from "../crdt/sequence";
+import { Sequence, appendSpan, findVersion, finishLoad, foundEntry, foundLeaf, leafOf, leafSequence, sizeOf, spanEndFound, spanLength } from "../crdt/sequence-tree";
 import { sequenceOf } from "../crdt/text";
 import { entryFind, mapWrite } from "../crdt/map";
 import { counterAdd } from "../crdt/counter";

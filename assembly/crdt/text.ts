@@ -7,7 +7,8 @@ import { EventKind, Limit, Status } from "../abi";
 import { Document, containerAt, eventAdd, isHigh, isLow, touch, versionsReserve } from "../document";
 import { openDelete, openInsert } from "../codec/open";
 import { NIL, replicaAt, versionsAdd } from "../replica";
-import { Sequence, deleteAt, deleteVersions, deletedLv, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, insertHere, integrate, isInsidePair, originLeft, originRight, seekInsertion, sequenceCreate, spanLv } from "./sequence";
+import { deleteAt, deleteVersions, deletedLv, insertHere, integrate, isInsidePair, originLeft, originRight, seekInsertion } from "./sequence";
+import { Sequence, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, sequenceCreate, spanLv } from "./sequence-tree";
 
 /** The sequence of a text container, made on first use. */
 export function sequenceOf(doc: Document, container: u32): Sequence {
