@@ -211,7 +211,7 @@ export class Client {
 
   #connectionOver({ transport, token }: ClientParts): Connection | null {
     if (!transport) return null;
-    const to = (document: string) => this.#opened.get(document)?.replication;
+    const to = (document: string) => this.#opened.get(document)?.replication.exchange;
     return new Connection(systemPorts(transport), {
       receive: (document, blocks, cursor) => to(document)?.receive(blocks, cursor),
       subscribed: (document, version) => to(document)?.subscribed(version),

@@ -39,12 +39,12 @@ describe('a frame of which the second entry is bad', () => {
     const [first, second] = twoEntries();
     const bad = second.slice();
     bad[bad.length - 1] = 250;
-    expect(() => replication.receive(Uint8Array.from([...first, ...bad]), { epoch: 'e', lsn: 2 })).toThrow(expect.objectContaining({ code: 'invalid_update' }));
+    expect(() => replication.exchange.receive(Uint8Array.from([...first, ...bad]), { epoch: 'e', lsn: 2 })).toThrow(expect.objectContaining({ code: 'invalid_update' }));
     expect(document.get()).toEqual({ a: 1 });
-    await replication.stored();
+    await replication.recorder.idle;
     expect((await storage.load('d')).cursor).toBeNull();
-    replication.receive(Uint8Array.from([...first, ...second]), { epoch: 'e', lsn: 2 });
-    await replication.stored();
+    replication.exchange.receive(Uint8Array.from([...first, ...second]), { epoch: 'e', lsn: 2 });
+    await replication.recorder.idle;
     const stored = await storage.load('d');
     expect(stored.records.flatMap(({ bytes }) => splitUpdate(bytes)).map(({ seqFrom }) => seqFrom)).toEqual([1, 2]);
     expect([stored.cursor?.lsn, failures]).toEqual([2, []]);

@@ -1,0 +1,207 @@
+// A document and the server's log: what comes is taken in, what is un-acked is sent, what was refused is taken back.
+//
+// Un-acked is a question put to the records: what lies above what the server is known to have committed is sent,
+// whichever replica of this device wrote it.
+
+import { HeadwaterError } from '../core/errors.js';
+import { encodeVersion } from '../core/codec.js';
+import type { ReplicaId } from '../core/replica.js';
+import type { Rejection } from '../sync/session-state.js';
+import { isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
+import { writeAgain } from './conflict.js';
+import type { Document } from './document.js';
+import { LogPosition } from './log-position.js';
+import type { Recorder } from './recorder.js';
+import { Refusals, type Taking } from './refusals.js';
+import type { ReplicationHost } from './replication.js';
+import { Unacked } from './unacked.js';
+
+export class Exchange {
+  readonly position = new LogPosition();
+  readonly refusals: Refusals;
+  readonly #unacked = new Unacked();
+  readonly #taking: Taking;
+  /** Stored batches that wait for something this device does not hold. */
+  #stranded: Block[] = [];
+  #pendingOps = 0;
+  #isOpen = false;
+  #hasStartedOver = false;
+
+  /** @param flush  hands own ops that are still in the engine to the recorder */
+  constructor(private readonly document: Document<any>, private readonly recorder: Recorder, private readonly host: ReplicationHost, private readonly flush: () => void) {
+    this.#taking = {
+      document, recorder, flush, storage: host.storage, position: this.position,
+      canRead: () => !host.isUnread(document.id), refused: (refused) => host.refused(refused),
+    };
+    this.refusals = new Refusals(this.#taking);
+  }
+
+  /** Everything has been answered, and nothing waits. */
+  get isSettled(): boolean { return this.#unacked.isEmpty && this.#stranded.length === 0; }
+
+  /** The last un-acked seq of each replica. */
+  get ends(): Map<ReplicaId, number> { return this.#unacked.ends(); }
+
+  /** Own ops were made, or answered. */
+  count(ops: number): void {
+    if (!this.host.hasServer || ops === 0) return;
+    this.#pendingOps += ops;
+    this.host.changed(ops);
+  }
+
+  // ---- coming and going ---------------------------------------------------------------------------
+
+  /** Subscribes, from where we stand unless that cannot be relied on. */
+  open(isPositionGood: boolean): void {
+    this.#isOpen = true;
+    if (!isPositionGood) this.position.forget();
+    if (this.host.hasServer) this.host.startSync(this.document.id, this.position.cursor, this.#unacked.list());
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.count(-this.#pendingOps);
+    this.host.stopSync(this.document.id);
+  }
+
+  /** Takes the log in from its beginning. Once: a server whose log does not add up is not asked for ever. */
+  #startOver(): void {
+    if (this.#hasStartedOver) return;
+    this.#hasStartedOver = true;
+    queueMicrotask(() => {
+      if (!this.#isOpen) return;
+      this.host.stopSync(this.document.id);
+      this.open(false);
+    });
+  }
+
+  // ---- to the server ------------------------------------------------------------------------------
+
+  /** Batches that are stored now. They were counted when they were made. */
+  send(batches: readonly Block[]): void {
+    if (!this.host.hasServer) return;
+    this.#unacked.add(batches);
+    if (this.#isOpen) this.host.push(this.document.id, batches);
+  }
+
+  /** Sends stored batches that the server is not known to have. One that waits for something missing, waits here too. */
+  adopt(batches: readonly Block[]): void {
+    const all = [...this.#stranded.splice(0), ...batches];
+    this.#stranded = all.filter((batch) => !this.#holds(batch));
+    const held = all.filter((batch) => this.#holds(batch));
+    if (!this.host.hasServer || held.length === 0) return;
+    this.count(this.#unacked.add(held));
+    if (this.#isOpen) this.host.push(this.document.id, held);
+  }
+
+  /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
+  #offerAgain(version: ReadonlyMap<ReplicaId, number>): void {
+    const { id } = this.document;
+    const held = splitUpdate(this.document.engine.export(encodeVersion(version)));
+    const lost = held.filter((block) => block.kind !== 'snapshot' && block.seqTo <= this.position.seqOf(block.replica));
+    this.position.lower(version);
+    this.count(this.#unacked.addBefore(lost));
+    this.host.push(id, lost);
+    if (held.some(({ kind }) => kind === 'snapshot')) {
+      this.host.failed(new HeadwaterError('unavailable', `the server has lost ops of "${id}" that are kept here only in a snapshot; export it and import it into a new document`, { document: id }));
+    }
+  }
+
+  // ---- from the server ----------------------------------------------------------------------------
+
+  /**
+   * New entries of the log; without any, the server does not know our position. An exception means the position stays;
+   * what was applied until then is stored all the same, since the next time it will be no news.
+   */
+  receive(bytes: Uint8Array, cursor: { epoch: string; lsn: number }): void {
+    const blocks = splitUpdate(bytes);
+    const news = blocks.filter((block) => !this.#holds(block));
+    const voids = blocks.filter((block) => block.kind === 'void' && this.#unacked.find(block.replica, block.seqFrom));
+    try {
+      if (news.length > 0) this.document.receive(bytes);
+    } catch (error) {
+      this.recorder.keep(news.filter((block) => this.#holds(block)), false);
+      throw error;
+    }
+    for (const block of blocks) this.#noteCommitted(block);
+    this.position.move(cursor);
+    this.recorder.keep([...news, ...voids], false);
+    this.adopt([]);
+    if (news.some((block) => block.kind !== 'snapshot' && !this.#holds(block))) this.#startOver();
+    this.#afterProgress();
+  }
+
+  #knownSeq(replica: ReplicaId): number { return this.document.engine.seqOf(replica); }
+
+  /** A snapshot may always be news. */
+  #holds({ kind, replica, seqTo }: Block): boolean { return kind !== 'snapshot' && seqTo <= this.#knownSeq(replica); }
+
+  /** An entry under the name of a batch of ours, with other bytes: somebody else uses our replica id. */
+  #noteCommitted({ kind, replica, seqFrom, seqTo, bytes }: Block): void {
+    if (kind === 'snapshot') return;
+    const isNamed = (block: Block) => block.replica === replica && block.seqFrom === seqFrom;
+    const ours = kind === 'batch' && (this.#unacked.find(replica, seqFrom) ?? this.recorder.unstored.find(isNamed));
+    if (ours && !isSameBytes(ours.bytes, bytes)) this.position.conflict(replica, true);
+    this.position.commit(replica, seqTo);
+  }
+
+  /** The server has answered a subscribe, and this is what it has. */
+  subscribed(version: ReadonlyMap<ReplicaId, number>): void {
+    if (this.position.isLostBy(version)) this.#offerAgain(version);
+    // It has ops under our id that we have not: they were lost here. No number may be given out twice.
+    if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) {
+      this.flush();
+      this.document.setReplica(this.host.newReplica());
+    }
+    this.position.promise(version);
+    this.#afterProgress();
+  }
+
+  #afterProgress(): void {
+    this.recorder.cursorMoved();
+    if (this.position.isPromised) queueMicrotask(() => this.#checkPromise());
+  }
+
+  /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
+  #checkPromise(): void {
+    if (!this.#isOpen || !this.position.isPromised || !this.host.isLive(this.document.id)) return;
+    if (!this.position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
+  }
+
+  acked(version: ReadonlyMap<ReplicaId, number>): void {
+    for (const [replica, seq] of version) {
+      this.position.commit(replica, seq);
+      this.document.ledger(replica).markAcked(seq);
+    }
+    this.count(-this.#unacked.settle(version));
+    this.recorder.cursorMoved();
+  }
+
+  rejected(rejection: Rejection): void {
+    const batch = this.#unacked.take(rejection.replica, rejection.seqFrom);
+    if (!batch) return;
+    this.count(-opsOf(batch));
+    if (rejection.code === 'replica_conflict') this.#resolveConflict(batch);
+    else this.refusals.take(batch, rejection);
+    this.recorder.cursorMoved();
+  }
+
+  /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
+  #resolveConflict({ replica, seqFrom, seqTo }: Block): void {
+    for (const batch of this.#unacked.list().filter((each) => each.replica === replica)) {
+      seqTo = batch.seqTo;
+      this.count(-opsOf(this.#unacked.take(replica, batch.seqFrom)!));
+    }
+    this.position.conflict(replica, true);
+    void this.recorder.step(async () => {
+      const fresh = this.host.newReplica();
+      const seq = await writeAgain(this.#taking, { replica, seqFrom }, fresh);
+      if (seq === null) return;
+      this.count(seq);
+      this.document.ledger(replica).follow(this.document.ledger(fresh), seqTo, seq);
+      this.position.conflict(replica, false);
+      this.#hasStartedOver = false;
+      this.#startOver();
+    });
+  }
+}
