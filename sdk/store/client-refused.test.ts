@@ -153,6 +153,20 @@ describe('a write stamped too far ahead', () => {
     await world.agree('d', [client, await world.open()]);
   });
 
+  it('is rejected also when only its answer is lost, and an ack of later ops covers it', async () => {
+    const [client, peer] = [await world.open(), await world.open()];
+    const document = client.document('d');
+    await document.set('title', 'good').acked;
+    world.server.mute = true;
+    const bad = inAnHour(() => document.set('title', 'from the future'));
+    await pause(40);
+    world.server.mute = false;
+    await document.getText('text').insert(0, 'later').acked;
+    await until('it is taken back', () => document.get().title === 'good');
+    expect([bad.state, client.rejected.length]).toEqual(['rejected', 1]);
+    await world.agree('d', [client, peer]);
+  });
+
   it('is rejected when another session of the device brings it', async () => {
     const device = world.device();
     const first = await world.open(device, { connect: false });

@@ -4,7 +4,7 @@
 // whichever replica of this device wrote it.
 
 import { HeadwaterError } from '../core/errors.js';
-import { encodeVersion } from '../core/codec.js';
+import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Rejection } from '../sync/session-state.js';
 import { isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
@@ -116,7 +116,8 @@ export class Exchange {
   receive(bytes: Uint8Array, cursor: { epoch: string; lsn: number }): void {
     const blocks = splitUpdate(bytes);
     const news = blocks.filter((block) => !this.#holds(block));
-    const voids = blocks.filter((block) => block.kind === 'void' && this.#unacked.find(block.replica, block.seqFrom));
+    const voids = blocks.filter((block) => block.kind === 'void' && this.#holds(block));
+    const unheard = voids.flatMap((block) => this.#unheardOf(block));
     try {
       if (news.length > 0) this.document.receive(bytes);
     } catch (error) {
@@ -125,10 +126,22 @@ export class Exchange {
     }
     for (const block of blocks) this.#noteCommitted(block);
     this.position.move(cursor);
-    this.recorder.keep([...news, ...voids], false);
+    this.recorder.keep([...news, ...voids.filter(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom))], false);
+    for (const batch of unheard) this.refusals.take(batch, { ...batch, code: 'invalid_update', message: 'the server refused this op, and its reason was lost on the way' });
     this.adopt([]);
     if (news.some((block) => block.kind !== 'snapshot' && !this.#holds(block))) this.#startOver();
     this.#afterProgress();
+  }
+
+  /**
+   * The batch that a void of the log stands for, when we still hold it and wait for no answer: a server may drop frames of
+   * a slow reader, and an ack of later ops covers an earlier reject that never came.
+   */
+  #unheardOf({ replica, seqFrom }: Block): Block[] {
+    if (this.#unacked.find(replica, seqFrom)) return [];
+    const since = decodeVersion(this.document.version()).set(replica, seqFrom - 1);
+    const held = splitUpdate(this.document.engine.export(encodeVersion(since)));
+    return held.filter((block) => block.kind === 'batch' && block.replica === replica && block.seqFrom === seqFrom);
   }
 
   #knownSeq(replica: ReplicaId): number { return this.document.engine.seqOf(replica); }

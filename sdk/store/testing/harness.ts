@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type ServerOptions } from '../../../server/server.js';
+import { decodeVersion } from '../../core/codec.js';
 import { MemoryDisk, MemoryStorage } from '../../storage/memory.js';
 import { FaultyStorage } from '../../testing/faults.js';
 import type { Link, Transport } from '../../sync/transport.js';
@@ -106,13 +107,22 @@ export class World {
     await Promise.all(clients.map((client) => client.document(id).ready));
     const isSettled = (client: Client) => client.pending === 0 && client.status.get().connection === 'live';
     await until(`${clients.length} clients agree on ${id}`, () => clients.every(isSettled)
-      && new Set(clients.map((client) => client.document(id).digest())).size === 1);
+      && new Set(clients.map((client) => client.document(id).digest())).size === 1).catch((error: Error) => {
+      throw new Error(`${error.message}:\n${clients.map((client) => inWords(client, id)).join('\n')}`);
+    });
   }
 
   async close(): Promise<void> {
     for (const client of this.clients) await client.close();
     await this.server.close();
   }
+}
+
+function inWords(client: Client, id: string): string {
+  const document = client.document(id);
+  const version = [...decodeVersion(document.version())].map(([replica, seq]) => `${replica.slice(0, 4)}:${seq}`).sort().join(' ');
+  const { connection, pending, storage, error } = client.status.get();
+  return `${document.replica.slice(0, 4)} ${connection} ${storage} ${error?.code} ${error?.message} pending ${pending} digest ${document.digest().slice(0, 4)} at ${version}`;
 }
 
 /** Resolves when `isTrue`; fails with what it waited for. */
