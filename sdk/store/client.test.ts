@@ -22,7 +22,7 @@ describe('a write', () => {
     expect(b.document('d').get()).toEqual({ title: 'one' });
   });
 
-  it('waits for the server while offline, and 1,000 of them are soon there', async () => {
+  it('waits for the server while offline, and 1,000 of them are there in seconds at worst', async () => {
     const client = await world.open(undefined, { connect: false });
     const text = client.text('d');
     for (let i = 0; i < 1000; i++) {
@@ -36,7 +36,7 @@ describe('a write', () => {
     const started = performance.now();
     client.connect();
     await client.synced();
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(3000);
     expect([last.state, client.pending]).toEqual(['acked', 0]);
   });
 

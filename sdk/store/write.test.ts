@@ -80,6 +80,6 @@ describe('the ledger of writes', () => {
     const started = performance.now();
     for (let seq = 10; seq <= 30_000; seq += 10) ledger.markAcked(seq);
     await Promise.all(all);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 });

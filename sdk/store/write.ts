@@ -24,8 +24,8 @@ interface Refusal { seqFrom: number; seqTo: number; error: HeadwaterError }
 export class Ledger {
   durableSeq = 0;
   ackedSeq = 0;
-  #durable: Waiting[] = [];
-  #acked: Waiting[] = [];
+  readonly #durable = new WaitingList();
+  readonly #acked = new WaitingList();
   #refusals: Refusal[] = [];
   #closed: HeadwaterError | null = null;
 
@@ -51,22 +51,18 @@ export class Ledger {
 
   markDurable(seq: number): void {
     this.durableSeq = Math.max(this.durableSeq, seq);
-    release(this.#durable, this.durableSeq);
+    this.#durable.release(this.durableSeq);
   }
 
   markAcked(seq: number): void {
     this.ackedSeq = Math.max(this.ackedSeq, seq);
-    release(this.#acked, this.ackedSeq);
+    this.#acked.release(this.ackedSeq);
   }
 
   /** The server (or what the server refused) takes a stretch of ops with it. */
   refuse(seqFrom: number, seqTo: number, error: HeadwaterError): void {
     this.#refusals.push({ seqFrom, seqTo, error });
-    this.#acked = this.#acked.filter((waiting) => {
-      if (waiting.seq < seqFrom || waiting.seq > seqTo) return true;
-      waiting.reject(error);
-      return false;
-    });
+    this.#acked.reject(seqFrom, seqTo, error);
   }
 
   /** What is left up to `seqTo` was written again, and stands where `other` comes to `seq`. */
@@ -77,15 +73,13 @@ export class Ledger {
 
   close(error: HeadwaterError): void {
     this.#closed = error;
-    for (const waiting of [...this.#durable, ...this.#acked]) waiting.reject(error);
-    this.#durable = [];
-    this.#acked = [];
+    for (const list of [this.#durable, this.#acked]) list.reject(0, Infinity, error);
   }
 
-  #wait(queue: Waiting[], seq: number, reached: number): Promise<void> {
+  #wait(list: WaitingList, seq: number, reached: number): Promise<void> {
     if (seq <= reached) return Promise.resolve();
     if (this.#closed) return rejected(this.#closed);
-    const promise = new Promise<void>((resolve, reject) => insert(queue, { seq, resolve, reject }));
+    const promise = new Promise<void>((resolve, reject) => list.add({ seq, resolve, reject }));
     // Somebody who only looks at `state` must not meet an unhandled rejection.
     promise.catch(() => {});
     return promise;
@@ -106,17 +100,33 @@ class LedgerWrite implements Write {
   get acked(): Promise<void> { return this.ledger.acked(this.seq); }
 }
 
-/** Waits mostly come in order of seq; the few that do not are moved back to their place. */
-function insert(queue: Waiting[], waiting: Waiting): void {
-  let at = queue.length;
-  while (at > 0 && queue[at - 1].seq > waiting.seq) at--;
-  queue.splice(at, 0, waiting);
-}
+/** Who waits, in the order of their seqs. Those before `#first` have been answered; they go when they are the half of it. */
+class WaitingList {
+  #list: Waiting[] = [];
+  #first = 0;
 
-function release(queue: Waiting[], reached: number): void {
-  let count = 0;
-  while (count < queue.length && queue[count].seq <= reached) queue[count++].resolve();
-  queue.splice(0, count);
+  /** Mostly they come in order; the few that do not are moved back to their place. */
+  add(waiting: Waiting): void {
+    let at = this.#list.length;
+    while (at > this.#first && this.#list[at - 1].seq > waiting.seq) at--;
+    if (at === this.#list.length) this.#list.push(waiting);
+    else this.#list.splice(at, 0, waiting);
+  }
+
+  release(reached: number): void {
+    while (this.#first < this.#list.length && this.#list[this.#first].seq <= reached) this.#list[this.#first++].resolve();
+    if (this.#first * 2 < this.#list.length) return;
+    this.#list = this.#list.slice(this.#first);
+    this.#first = 0;
+  }
+
+  reject(seqFrom: number, seqTo: number, error: HeadwaterError): void {
+    const isMeant = ({ seq }: Waiting) => seqFrom <= seq && seq <= seqTo;
+    const waiting = this.#list.slice(this.#first);
+    this.#list = waiting.filter((each) => !isMeant(each));
+    this.#first = 0;
+    for (const each of waiting.filter(isMeant)) each.reject(error);
+  }
 }
 
 function never(message: string): Promise<void> {
