@@ -175,10 +175,13 @@ export function map_set(doc: Document, container: u32, key: u32, bytes: u32, now
   return Status.Ok;
 }
 
-/** Deletes a key; Duplicate when it has no value. */
-export function map_delete(doc: Document, container: u32, key: u32, nowMs: f64): Status {
+/**
+ * Deletes a key; Duplicate when it has no value. One that never had a value but names containers can be deleted
+ * too (`isHolder`): the tombstone then says that an empty one of them is not there.
+ */
+export function map_delete(doc: Document, container: u32, key: u32, nowMs: f64, isHolder: bool): Status {
   const index = entryFind(doc, container, key);
-  if (index == NONE || entryAt(doc, index).valueBytes == 0) return Status.Duplicate;
+  if (index == NONE ? !isHolder : entryAt(doc, index).valueBytes == 0) return Status.Duplicate;
   if (isExhausted(doc, 1)) return Status.Exhausted;
   const stamp = tick(doc, nowMs);
   mapWrite(doc, container, key, stamp, doc.self, 0, 0);

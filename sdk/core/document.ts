@@ -222,9 +222,12 @@ export class EngineDocument {
     this.#check(engine.map_set(this.#live(), container, number, bytes.length, nowMs));
   }
 
-  /** @returns false when there was nothing to delete */
-  mapDelete(container: number, key: string, nowMs: number): boolean {
-    return this.#did(engine.map_delete(this.#live(), container, this.#key(key), nowMs));
+  /**
+   * @param isHolder  containers hang at the key: it is deleted even if it never had a value
+   * @returns false when there was nothing to delete
+   */
+  mapDelete(container: number, key: string, nowMs: number, isHolder = false): boolean {
+    return this.#did(engine.map_delete(this.#live(), container, this.#key(key), nowMs, isHolder));
   }
 
   mapGet(container: number, key: string): JsonValue | undefined {

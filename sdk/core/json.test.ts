@@ -24,6 +24,13 @@ describe('toJSON', () => {
     expect(doc.toJSON()).toEqual({ k: 'text' });
   });
 
+  it('shows null, which is a value, also beside a container', () => {
+    const doc = make();
+    doc.mapSet(rootContainer, 'k', null, 1);
+    doc.textInsert(doc.container(['k'], Kind.Text), 0, 'text');
+    expect(doc.toJSON()).toEqual({ k: null });
+  });
+
   it('shows the first kind that is not empty', () => {
     const doc = make();
     const counter = doc.container(['k'], Kind.Counter);

@@ -35,7 +35,8 @@ function mapToJSON(document: EngineDocument, node: Node): JsonValue {
   const keys = [...new Set([...values, ...node.children.keys()])].sort();
   const object: Record<string, JsonValue> = {};
   for (const key of keys) {
-    const value = document.mapGet(node.number, key) ?? held(document, node, key);
+    const own = document.mapGet(node.number, key);
+    const value = own === undefined ? held(document, node, key) : own; // null is a value
     if (value !== undefined) object[key] = value;
   }
   return object;

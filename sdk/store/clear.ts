@@ -6,8 +6,14 @@ import { Kind, type EngineDocument, type EngineEvent } from '../core/document.js
 /** Empties every container under one key of a map, depth first. @returns what that changed, for those who listen */
 export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number): EngineEvent[] {
   return engine.containers().flatMap((container, number) => (
-    container.exists && container.parent === parent && container.key === key ? clear(engine, number, container.kind, nowMs) : []
+    container.exists && container.parent === parent && container.key === key ? remove(engine, number, container, nowMs) : []
   ));
+}
+
+/** Empties a container and says at its key that it is gone. */
+function remove(engine: EngineDocument, number: number, { kind, parent, key }: { kind: Kind; parent: number; key: string }, nowMs: number): EngineEvent[] {
+  const isGone = engine.mapDelete(parent, key, nowMs, true);
+  return [...clear(engine, number, kind, nowMs), ...(isGone ? [{ kind: 'key', container: parent, key } as const] : [])];
 }
 
 function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number): EngineEvent[] {
@@ -40,7 +46,7 @@ function clearMap(engine: EngineDocument, number: number, nowMs: number): Engine
     return { kind: 'key', container: number, key };
   });
   const nested = engine.containers().flatMap((container, child) => (
-    container.exists && child !== number && container.parent === number ? clear(engine, child, container.kind, nowMs) : []
+    container.exists && child !== number && container.parent === number ? remove(engine, child, container, nowMs) : []
   ));
   return [...deleted, ...nested];
 }

@@ -76,10 +76,26 @@ describe('fields', () => {
     document.getSet(['m', 'tags']).subscribe(() => heard.push('tags'));
     document.getMap(['m', 'inner']).subscribe(() => heard.push('inner'));
     document.delete('m');
-    expect(document.toJSON()).toEqual({ m: { count: 0, inner: {}, tags: [], text: '' } });
+    expect(document.toJSON()).toEqual({});
     expect([mirror.value, heard.sort()]).toEqual(['', ['count', 'inner', 'tags']]);
     document.getText(['m', 'text']).insert(0, 'again');
-    expect([document.toJSON(), mirror.value]).toEqual([{ m: { count: 0, inner: {}, tags: [], text: 'again' } }, 'again']);
+    expect([document.toJSON(), mirror.value]).toEqual([{ m: { text: 'again' } }, 'again']);
+  });
+
+  it('of a deleted key are gone everywhere, empty ones and nested ones too, until somebody writes there again', () => {
+    const a = createDocument();
+    a.getText('t').insert(0, 'text');
+    a.getText(['m', 'deep']).insert(0, 'x');
+    a.getCounter('c').increment(0);
+    for (const key of ['t', 'm', 'c']) a.delete(key);
+    expect(a.toJSON()).toEqual({});
+    a.getMap('m').set('k', 1);
+    expect(a.toJSON()).toEqual({ m: { k: 1 } });
+    for (const bytes of [a.export(), a.snapshot()]) {
+      const b = createDocument();
+      b.import(bytes);
+      expect([b.toJSON(), b.digest()]).toEqual([{ m: { k: 1 } }, a.digest()]);
+    }
   });
 
   it('of a deleted key keep what a peer added at the same time', () => {
