@@ -275,6 +275,17 @@ describe('two writers under one replica id', () => {
     await room.push(ada, original.set('x', 'goes on'));
     expect((await room.describe()).data).toEqual({ x: 'goes on' });
   });
+
+  it.each(['longer', 'shorter'])('are told apart when the batch of one is %s than that of the other', async (which) => {
+    const room = await openRoom('a', contextOf());
+    const original = new Writer();
+    const copy = new Writer(original.replica);
+    const [ada, bob] = [new TestAuthor('ada'), new TestAuthor('bob')];
+    await room.push(ada, original.type('abc'));
+    await room.push(bob, copy.type(which === 'longer' ? 'uvwxyz' : 'u'));
+    expect([bob.acks, bob.rejections.map(({ code }) => code)]).toEqual([[], ['replica_conflict']]);
+    expect((await room.describe()).data).toEqual({ text: 'abc' });
+  });
 });
 
 describe('a failed commit', () => {

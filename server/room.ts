@@ -171,7 +171,8 @@ export class Room implements CommitSink<Pending> {
       const known = this.state.seqOf(block.replica);
       if (this.conflicted.get(push.author)?.has(block.replica)) this.rejectConflict(push, block);
       else if (block.seqTo <= known) yield* this.repeat(push, block, bytes);
-      else if (block.seqFrom <= known) yield this.extend(push, block, bytes);
+      // An author never cuts its ops anew: what begins inside a logged batch is another writer's.
+      else if (block.seqFrom <= known) this.rejectConflict(push, block);
       else this.applyNew(push, block, bytes);
     }
   }
@@ -257,23 +258,11 @@ export class Room implements CommitSink<Pending> {
       push.author.rejected(this.document, {
         replica, seqFrom, seqTo, code: logged.voidCode, message: 'refused when it was first pushed',
       });
-    } else if (logged !== null && logged.checksum !== checksum(bytes)) {
+    } else if (logged?.checksum !== checksum(bytes)) {
       this.rejectConflict(push, block);
     } else {
       push.author.acked(this.document, [{ replica, seq: seqTo }]);
     }
-  }
-
-  /** A batch that repeats some seqs and adds more. If any of the repeated ones was refused, so is this. */
-  private async extend(push: Push, block: Block, bytes: Uint8Array): Promise<void> {
-    const { generation } = this;
-    const { replica, seqFrom, seqTo } = block;
-    const isVoid = this.inFlight.some(
-      ({ append, rejection }) => rejection !== null && append.replica === replica && append.seqTo >= seqFrom,
-    ) || (await this.context.store.hasVoid(this.document, replica, seqFrom, seqTo));
-    if (generation !== this.generation) return push.fail(this.document, 'unavailable', 'the document is being read again');
-    if (!isVoid) return this.applyNew(push, block, bytes);
-    this.refuse(push, block, bytes, new HeadwaterError('depends_on_rejected', 'it repeats ops that were refused'));
   }
 
   /** Two writers under one id. Nothing is logged: these seqs are taken, and what follows builds on the wrong ones. */

@@ -95,9 +95,6 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await store.findRange('a', ada, 2, 4)).toMatchObject({ lsn: 2, voidCode: 'clock_drift' });
       expect(await store.findRange('a', ada, 1, 1)).toMatchObject({ lsn: 1, voidCode: null });
       expect(await store.findRange('a', ada, 2, 3)).toBeNull();
-      expect(await store.hasVoid('a', ada, 4, 9)).toBe(true);
-      expect(await store.hasVoid('a', ada, 5, 9)).toBe(false);
-      expect(await store.hasVoid('a', ada, 1, 1)).toBe(false);
     });
 
     it('reads in pieces of at most bytesMax, and one entry when even that is bigger', async () => {

@@ -76,10 +76,6 @@ export class SqliteLog {
     return { lsn: Number(row.lsn), checksum: Number(row.checksum), voidCode: row.void_code as ErrorCode | null };
   }
 
-  hasVoid(document: string, replica: string, seqFrom: number, seqTo: number): boolean {
-    return this.statements.overlappingVoid.get(this.numberOf(document) ?? 0, replica, seqFrom, seqTo) !== undefined;
-  }
-
   readSnapshot(document: string): StoredSnapshot | null {
     for (const row of this.statements.snapshots.all(this.numberOf(document) ?? 0)) {
       const bytes = row.bytes as Uint8Array;
@@ -245,10 +241,6 @@ function prepareAll(driver: Driver) {
     bytesSince: prepare('select sum(length(bytes)) as total from log where document = ? and lsn > ?'),
     range: prepare(
       'select lsn, seq_from, checksum, void_code from log where document = ? and replica = ? and seq_to = ?',
-    ),
-    overlappingVoid: prepare(
-      `select 1 as found from log where document = ? and replica = ? and seq_to >= ? and seq_from <= ?
-       and void_code is not null limit 1`,
     ),
     snapshots: prepare('select lsn, checksum, bytes from snapshots where document = ? order by lsn desc'),
     snapshot: prepare('select bytes from snapshots where document = ? and lsn = ?'),

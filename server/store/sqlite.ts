@@ -58,10 +58,6 @@ class SqliteStore implements Store {
     return this.calls.call('findRange', [document, replica, seqFrom, seqTo]);
   }
 
-  hasVoid(document: string, replica: string, seqFrom: number, seqTo: number): Promise<boolean> {
-    return this.calls.call('hasVoid', [document, replica, seqFrom, seqTo]);
-  }
-
   readSnapshot(document: string): Promise<StoredSnapshot | null> {
     return this.calls.call('readSnapshot', [document]);
   }

@@ -85,8 +85,6 @@ export interface Store {
   bytesSince(document: string, lsn: Lsn): Promise<number>;
   /** The log row of exactly these seqs, or null. */
   findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | null>;
-  /** Whether any seq in the range is voided; a batch that overlaps a void cannot stand. */
-  hasVoid(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<boolean>;
   /** The newest snapshot that passes its checksum. */
   readSnapshot(document: string): Promise<StoredSnapshot | null>;
   /** Writes, reads back, and only then lets go of older ones. Keeps nothing of `bytes`. */

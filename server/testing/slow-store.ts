@@ -49,9 +49,6 @@ export class SlowStore implements Store {
   async findRange(document: string, replica: string, seqFrom: number, seqTo: number) {
     return this.log.findRange(document, replica, seqFrom, seqTo);
   }
-  async hasVoid(document: string, replica: string, seqFrom: number, seqTo: number) {
-    return this.log.hasVoid(document, replica, seqFrom, seqTo);
-  }
   async readSnapshot(document: string) { return this.log.readSnapshot(document); }
   async writeSnapshot(document: string, lsn: number, bytes: Uint8Array) { this.log.writeSnapshot(document, lsn, bytes); }
   async listDocuments(after: string, limit: number) { return this.log.listDocuments(after, limit); }
