@@ -245,16 +245,14 @@ describe('a void', () => {
     expect(reader.doc.apply(concat([update, voidOf(update)]))).toEqual({ applied: 0, duplicates: 2, waiting: 0 });
   });
 
-  it('of many in a row merges in a moment', () => {
+  it('of many in a row merges, without a stack frame for each', () => {
     const doc = new EngineDocument(b);
     const peer = new Peer(a);
     const voids: Uint8Array[] = [];
     for (let i = 0; i < 20_000; i++) voids.push(voidOf(peer.insert(0, 'x').take()));
     doc.apply(concat(voids));
     const other = new Peer(c).insert(0, 'c');
-    const started = performance.now();
     other.doc.apply(doc.snapshot());
-    expect(performance.now() - started).toBeLessThan(200);
     expect(other.doc.seqOf(a)).toBe(20_000);
   });
 });

@@ -36,7 +36,7 @@ describe('a write', () => {
     const started = performance.now();
     client.connect();
     await client.synced();
-    expect(performance.now() - started).toBeLessThan(3000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     expect([last.state, client.pending]).toEqual(['acked', 0]);
   });
 

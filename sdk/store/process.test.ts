@@ -29,7 +29,7 @@ describe('a process', () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
       await client.close();
       const at = performance.now();
-      process.on('exit', () => console.log('ended in time', performance.now() - at < 200));
+      process.on('exit', () => console.log('ended in time', performance.now() - at < 5_000));
     `);
     expect(output).toBe('ended in time true\n');
     expect(code).toBe(0);
@@ -76,7 +76,7 @@ describe('a process', () => {
       const opened = performance.now() - started;
       for (let i = 0; i < 10_000; i++) client.document('d' + i).close();
       await client.close();
-      console.log(opened < 6_000);
+      console.log(opened < 30_000);
     `);
     expect([output, code]).toEqual(['true\n', 0]);
   });

@@ -137,13 +137,12 @@ describe('a connection over the loopback', () => {
     expect(host.ackedSeqs.get(replica)).toBe(1000);
   });
 
-  it('delivers 1,000 batches that waited while offline in well under a second', async () => {
+  it('delivers 1,000 batches that waited while offline in one frame', async () => {
     connection.open('doc', null, Array.from({ length: 1000 }, (_, i) => own(i + 1)));
-    const started = performance.now();
     connection.connect();
     await settled(200);
     expect(host.ackedSeqs.get(replica)).toBe(1000);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(heard.filter((message) => message.type === 'push')).toHaveLength(1);
   });
 
   it('reports a rejected batch and sends what follows it', async () => {
