@@ -9,7 +9,7 @@ import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, outboxAt, outboxLength, outboxWriter, reserveInbox, sendView, sendWriter } from "./memory/mailbox";
 import { NONE } from "./memory/hashmap";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
-import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyFind, keyOpen, receiving } from "./document";
+import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyOpen, receiving } from "./document";
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
@@ -126,9 +126,6 @@ export function document_own_seq(doc: Document): u32 { return replicaAt(doc, doc
 /** Blocks that wait for ops not here, and their bytes. */
 export function document_waiting(doc: Document): u32 { return doc.waitingCount; }
 
-/** Highest stamp seen, in milliseconds. */
-export function document_stamp(doc: Document): f64 { return <f64>(doc.stamp >> 16); }
-
 /** What others' ops changed, as Event records in the outbox. A view: the next call may move it. */
 export function document_events(doc: Document): void {
   sendView(doc.events.start, <usize>doc.events.count * 20);
@@ -139,11 +136,6 @@ export function document_events(doc: Document): void {
 /** The number of the key in the inbox, -1 when it may not be one. */
 export function key_open(doc: Document, bytes: u32): i32 {
   return isKey(inboxStart(), bytes) ? <i32>keyOpen(doc, inboxStart(), bytes) : -1;
-}
-
-/** The number of the key in the inbox, -1 when no op has used it here. */
-export function key_find(doc: Document, bytes: u32): i32 {
-  return <i32>keyFind(doc, inboxStart(), bytes);
 }
 
 export function key_read(doc: Document, key: u32): void {

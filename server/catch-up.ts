@@ -3,11 +3,11 @@
 // The step from catch-up to live must leave no gap and send nothing twice. It is made in one synchronous stretch:
 // nothing can be published between "you hold everything up to the room's head" and joining the topic.
 
+import { joinBytes } from '../sdk/core/bytes.js';
 import { HeadwaterError } from '../sdk/core/errors.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
 import type { Limits } from './limits.js';
 import { corruptAt } from './load.js';
-import { concat } from './log-tail.js';
 import type { Room } from './room.js';
 import type { Store, StoredSnapshot } from './store/store.js';
 
@@ -47,7 +47,7 @@ export class CatchUp {
   private sendTail(lsn: Lsn): Lsn | null {
     const blocks = this.room.tailSince(lsn);
     if (blocks === null) return null;
-    this.sendChanges(lsn + 1, lsn + blocks.length, concat(blocks));
+    this.sendChanges(lsn + 1, lsn + blocks.length, joinBytes(blocks));
     return lsn + blocks.length;
   }
 

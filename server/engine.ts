@@ -2,7 +2,7 @@
 // tests can fail and delay it at will; this file is where sdk/core comes in.
 
 import { EngineDocument } from '../sdk/core/document.js';
-import { decodeVersion, encodeVersion, readBlocks, voidOf } from '../sdk/core/codec.js';
+import { decodeVersion, encodeVersion, readBlocks, voidOf, type BatchInfo } from '../sdk/core/codec.js';
 import { newReplicaId, type ReplicaId } from '../sdk/core/replica.js';
 
 /** One document in memory. Everything is synchronous. See sdk/core/document.ts for what throws when. */
@@ -18,14 +18,8 @@ export interface DocumentState {
   free(): void;
 }
 
-export interface Block {
-  kind: 'batch' | 'void' | 'snapshot';
-  replica: ReplicaId;
-  seqFrom: number;
-  seqTo: number;
-  offset: number;
-  length: number;
-}
+/** A block's head and where it lies in the bytes it was read from. */
+export type Block = BatchInfo;
 
 export interface Engine {
   create(): DocumentState;

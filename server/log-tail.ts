@@ -25,13 +25,3 @@ export class LogTail {
     return lsn < start || lsn > this.head ? null : this.blocks.slice(lsn - start);
   }
 }
-
-export function concat(blocks: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(blocks.reduce((total, block) => total + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    joined.set(block, at);
-    at += block.length;
-  }
-  return joined;
-}

@@ -4,6 +4,7 @@
 // sees an op that is not on disk, and nobody is told "acked" about one. What the engine holds beyond the log is
 // only what is being committed right now; if that fails the memory is thrown away and read again from the log.
 
+import { joinBytes } from '../sdk/core/bytes.js';
 import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
@@ -12,7 +13,7 @@ import type { Block, DocumentState, Engine } from './engine.js';
 import type { CommitSink, GroupCommit } from './group-commit.js';
 import type { Limits } from './limits.js';
 import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
-import { concat, LogTail } from './log-tail.js';
+import { LogTail } from './log-tail.js';
 import type { Log } from './log.js';
 import { Presence, type PresenceVerdict } from './presence.js';
 import { Acks, Push, type Author, type Rejection } from './push.js';
@@ -335,7 +336,7 @@ export class Room implements CommitSink<Pending> {
 
   private publishRun({ first, blocks, own }: LogRun): void {
     const fresh = blocks.slice(this.head + 1 - first);
-    if (own === null && fresh.length > 0 && !this.applyForeign(concat(fresh))) return;
+    if (own === null && fresh.length > 0 && !this.applyForeign(joinBytes(fresh))) return;
     this.advance(fresh);
     if (own !== null) {
       this.context.bus.publish({ document: this.document, node: this.context.node, first, last: first + blocks.length - 1, blocks });
@@ -375,7 +376,7 @@ export class Room implements CommitSink<Pending> {
       const first = this.head + 1;
       this.head += frame.length;
       for (const block of frame) this.tail.append(block);
-      const batches = frame.length === 1 ? frame[0] : concat(frame);
+      const batches = frame.length === 1 ? frame[0] : joinBytes(frame);
       this.snapshots.noteGrowth(frame.length, batches.length);
       this.context.broadcast({ type: 'changes', document: this.document, first, last: this.head, batches });
     }

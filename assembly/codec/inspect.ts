@@ -2,7 +2,7 @@
 // A server needs no more to file a batch, or to write the void that takes a refused one's place.
 
 import { BlockKind, OpKind } from "../abi";
-import { Reader, Writer, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, writeByte, writeFixed64, writeU32 } from "../memory/bytes";
+import { Reader, Writer, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, writeByte, writeBytes, writeFixed64, writeU32 } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
 import { blockEnd } from "./receive";
@@ -46,7 +46,7 @@ export function writeVoid(at: usize, end: usize, out: Writer): bool {
   writeU32(body, <u32>elems);
   writeByte(out, batchHead(BlockKind.Void));
   writeU32(out, <u32>body.length);
-  for (let i: usize = 0; i < body.length; i++) writeByte(out, load<u8>(body.start + i));
+  writeBytes(out, body.start, body.length);
   return true;
 }
 

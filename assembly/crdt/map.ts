@@ -4,10 +4,10 @@
 // a value of zero bytes that wins or loses like any other. Entries of one container are chained for listing.
 
 import { EventKind } from "../abi";
-import { arenaBump, cellAlloc, cellFree } from "../memory/arena";
+import { cellAlloc, cellFree } from "../memory/arena";
 import { Document, TAG_ENTRY, containerAt, eventAdd, touch } from "../document";
 import { NONE, mapGet, mapSet } from "../memory/hashmap";
-import { NIL, replicaAt } from "../replica";
+import { replicaAt } from "../replica";
 import { wins, witness } from "../time/hlc";
 import { tableAdd } from "../memory/table";
 

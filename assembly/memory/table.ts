@@ -17,11 +17,6 @@ export function tableAdd(arena: Arena, table: Table, bytes: usize): usize {
   return table.start + <usize>(table.count++) * bytes;
 }
 
-/** Makes room for `count` records in all without adding any. */
-export function tableReserve(arena: Arena, table: Table, bytes: usize, count: u32): void {
-  if (count > table.room) growTable(arena, table, bytes, count);
-}
-
 function growTable(arena: Arena, table: Table, bytes: usize, needed: u32): void {
   const wanted = max<usize>(<usize>needed, <usize>table.room * 2) * bytes;
   table.start = arenaRegrow(arena, table.start, <usize>table.count * bytes, max<usize>(wanted, 48));

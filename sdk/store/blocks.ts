@@ -15,16 +15,6 @@ export function splitUpdate(update: Uint8Array): Block[] {
   ));
 }
 
-export function joinBlocks(blocks: readonly Block[]): Uint8Array {
-  const joined = new Uint8Array(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let at = 0;
-  for (const { bytes } of blocks) {
-    joined.set(bytes, at);
-    at += bytes.length;
-  }
-  return joined;
-}
-
 export function voidFor(batch: OwnBatch): Block {
   return { kind: 'void', replica: batch.replica, seqFrom: batch.seqFrom, seqTo: batch.seqTo, bytes: voidOf(batch.bytes) };
 }

@@ -10,7 +10,7 @@ import { decodeVersion } from '../core/codec.js';
 import { limits } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
 import { rewind } from './batch-queue.js';
-import { join, startSending } from './outgoing.js';
+import { startSending, wholeOf } from './outgoing.js';
 import { resendPresence } from './presence.js';
 import { isSubscribed, type DocumentState, type PartialSnapshot } from './session-state.js';
 import type { Turn } from './turn.js';
@@ -70,7 +70,7 @@ export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): Com
     countBytes(turn, id, message.bytes.length);
   } else {
     turn.setDocument(id, { snapshot: null });
-    advance(turn, id, join(snapshot.pieces, snapshot.total), snapshot.lsn, message.bytes.length);
+    advance(turn, id, wholeOf(snapshot.pieces), snapshot.lsn, message.bytes.length);
   }
   return null;
 }

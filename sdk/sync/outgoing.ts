@@ -10,6 +10,7 @@
 // Many batches travel in few frames; what is on its way unanswered is bounded, over all documents, which
 // take turns frame by frame. A refused batch is reported and the rest goes on.
 
+import { joinBytes } from '../core/bytes.js';
 import { voidOf } from '../core/codec.js';
 import { limits } from '../wire/limits.js';
 import { append, hasUnsent, remove, replaceNext, settle, take, type OwnBatch } from './batch-queue.js';
@@ -79,7 +80,7 @@ function sendFrame(turn: Turn, id: string, document: DocumentState): boolean {
   const { batches, bytes, queue } = take(document.queue, Math.min(pushBytesMax, roomOf(turn)));
   if (turn.state.inFlightBytes > 0 && turn.state.inFlightBytes + bytes > inFlightBytesMax) return false;
   turn.setQueue(id, queue);
-  turn.emit({ type: 'send', message: { type: 'push', document: id, batches: join(batches.map((batch) => batch.bytes), bytes) } });
+  turn.emit({ type: 'send', message: { type: 'push', document: id, batches: wholeOf(batches.map((batch) => batch.bytes)) } });
   return true;
 }
 
@@ -107,13 +108,7 @@ function canSend(document: DocumentState | undefined): document is DocumentState
   return document !== undefined && isSubscribed(document) && hasUnsent(document.queue);
 }
 
-export function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0];
-  const joined = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
+/** One piece goes as it is. */
+export function wholeOf(pieces: readonly Uint8Array[]): Uint8Array {
+  return pieces.length === 1 ? pieces[0] : joinBytes(pieces);
 }

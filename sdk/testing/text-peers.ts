@@ -107,12 +107,4 @@ export function outsidePair(text: string, index: number): number {
 function isHigh(unit: number): boolean { return (unit & 0xfc00) === 0xd800; }
 
 /** Joins updates into one, as any transport or store may. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+export { joinBytes as concat } from '../core/bytes.js';

@@ -1,6 +1,7 @@
 // The store's SQL, synchronous: one prepared statement per action, one transaction per group.
 // It runs inside the worker (sqlite-worker.ts) so that an fsync never holds up a socket.
 
+import { joinBytes } from '../../sdk/core/bytes.js';
 import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
 import { checksum } from './checksum.js';
 import { migrate } from './sqlite-schema.js';
@@ -176,7 +177,7 @@ export class SqliteLog {
       }
       blocks.push(bytes);
     }
-    return { first: lsn + 1, last: lsn + blocks.length, bytes: concat(blocks), corrupt };
+    return { first: lsn + 1, last: lsn + blocks.length, bytes: joinBytes(blocks), corrupt };
   }
 
   /** A copy for whoever investigates; the original stays where it is. */
@@ -259,14 +260,4 @@ function prepareAll(driver: Driver) {
     setAside: prepare('insert into corrupt values (?, ?, ?, ?, ?) on conflict do nothing'),
     corrupt: prepare('select document, kind, lsn, bytes, reason from corrupt order by document, lsn'),
   };
-}
-
-function concat(blocks: Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(blocks.reduce((total, block) => total + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    joined.set(block, at);
-    at += block.length;
-  }
-  return joined;
 }

@@ -1,5 +1,6 @@
 // A replica for tests: writes into its own engine document and hands out the batches.
 
+import { joinBytes } from '../../sdk/core/bytes.js';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
 import { newReplicaId } from '../../sdk/core/replica.js';
 
@@ -29,5 +30,5 @@ export class Writer {
 }
 
 export function join(...parts: Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
+  return joinBytes(parts);
 }
