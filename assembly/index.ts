@@ -28,7 +28,6 @@ import { exportSince, takeOwn, trimLog } from "./codec/export";
 import { digest } from "./codec/digest";
 import { checksum } from "./codec/checksum";
 import { blockAuthor, blockKind, blockNext, blockSeqFrom, blockUnits, inspectBlock, writeVoid } from "./codec/inspect";
-import { FRAME_HEAD_BYTES, frameHeadWrite } from "./codec/frame";
 import { isKey, isValue } from "./codec/values";
 
 // @ts-ignore: decorator
@@ -375,10 +374,3 @@ export function block_void(bytes: u32): bool {
   return isGood;
 }
 
-/** A frame head in the outbox. */
-export function frame_write(type: u32, stampHigh: u32, stampLow: u32, payloadBytes: u32): void {
-  frameHeadWrite(frameCell, type, joined(stampHigh, stampLow), payloadBytes);
-  sendView(frameCell, FRAME_HEAD_BYTES);
-}
-
-const frameCell: usize = memory.data(16, 16);

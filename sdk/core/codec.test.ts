@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checksum, decodeVersion, encodeVersion, readBlocks, readFrameHeader, voidOf, writeFrameHeader } from './codec.js';
+import { checksum, decodeVersion, encodeVersion, readBlocks, voidOf } from './codec.js';
 import { stampOf, stampToMs } from './clock.js';
 import { EngineDocument, Kind, rootContainer } from './document.js';
 import { isReplicaId, newReplicaId, replicaFromWords, replicaToWords } from './replica.js';
@@ -107,16 +107,6 @@ describe('a version vector', () => {
 
   it.each(['01', '0101', '01a100000000000000', '01a10000000000000080', '00 00', 'ffffffff0f'])('of bytes %s is refused', (text) => {
     expect(() => decodeVersion(bytes(text))).toThrow(invalid);
-  });
-});
-
-describe('a frame head', () => {
-  it('is 13 bytes, little-endian', () => {
-    const target = new Uint8Array(14);
-    writeFrameHeader(target, 7, 0x0123456789abcdefn, 0xfffffffe);
-    expect(hex(target)).toBe('07efcdab8967452301feffffff00');
-    expect(readFrameHeader(target)).toEqual({ type: 7, stamp: 0x0123456789abcdefn, length: 0xfffffffe });
-    expect(readFrameHeader(target.subarray(0, 12))).toBeNull();
   });
 });
 

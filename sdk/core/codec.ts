@@ -1,4 +1,4 @@
-// Bytes that mean something without a document: blocks, version vectors, frame heads, checksums.
+// Bytes that mean something without a document: blocks, version vectors, checksums.
 
 import { BlockKind } from '../../assembly/abi.js';
 import { HeadwaterError } from './errors.js';
@@ -104,21 +104,6 @@ export function encodeVersion(vector: ReadonlyMap<ReplicaId, number>): Uint8Arra
 function writeVarint(out: number[], value: number): void {
   for (; value >= 128; value = Math.floor(value / 128)) out.push((value % 128) | 128);
   out.push(value);
-}
-
-export const frameHeaderBytes = 13;
-
-/** Writes `u8 type | u64 stamp | u32 payload length` at the start of `target`. */
-export function writeFrameHeader(target: Uint8Array, type: number, stamp: bigint, length: number): void {
-  engine.frame_write(type, Number(stamp >> 32n), Number(stamp & 0xffffffffn), length);
-  target.set(outboxView());
-}
-
-/** @returns null when there are fewer than 13 bytes */
-export function readFrameHeader(bytes: Uint8Array): { type: number; stamp: bigint; length: number } | null {
-  if (bytes.length < frameHeaderBytes) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, frameHeaderBytes);
-  return { type: view.getUint8(0), stamp: view.getBigUint64(1, true), length: view.getUint32(9, true) };
 }
 
 /** Are these bytes exactly one well-formed value, safe to decode? */

@@ -3,25 +3,18 @@
 //   byte 0      1            9                13
 //        │ type │ u64 stamp  │ payload length │ payload: a FlatBuffers table (frame.fbs)
 //
-// Little endian. The header is coded in the engine, the payload in tables.ts. Nothing of a payload is
-// read before it is verified as a whole, and every value is held to its limit: what comes out of
+// Little endian. Every value of a payload is held to its place and its limit as it is read: what comes out of
 // decodeFrame is a message the protocol allows, whoever sent the bytes.
 
 import { HeadwaterError } from '../core/errors.js';
-import { frameHeaderBytes, readFrameHeader, writeFrameHeader } from '../core/codec.js';
-import { schema } from './generated/schema.js';
 import { isDocumentId, limits } from './limits.js';
 import type { Message, MessageType } from './message.js';
-import { readMessage, writeMessage } from './tables.js';
-import { verifyTable } from './verify.js';
+import { schema } from './schema.js';
+import { malformed, readTable, writeTable } from './table.js';
 
-/** A type's number on the wire is its place here, from 1. Only ever appended to. */
-export const messageTypes: readonly MessageType[] = [
-  'hello', 'welcome', 'subscribe', 'subscribed', 'unsubscribe', 'changes', 'snapshot', 'push',
-  'ack', 'reject', 'presence', 'ping', 'pong', 'resync', 'error', 'goodbye',
-];
+export const messageTypes = Object.keys(schema) as readonly MessageType[];
 
-const typeNumbers = new Map(messageTypes.map((type, index) => [type, index + 1]));
+const headerBytes = 13;
 
 /**
  * The frame of `message`. A copy. O(its bytes).
@@ -33,14 +26,14 @@ export function encodeFrame(message: Message, stamp: bigint): Uint8Array {
   if ('document' in message && message.document !== undefined && !isDocumentId(message.document)) {
     throw new HeadwaterError('invalid_argument', 'a document id is 1 to 256 bytes without control characters', { document: message.document });
   }
-  const payload = writeMessage(message);
-  const size = frameHeaderBytes + payload.byteLength;
-  if (size > limits.frameBytesCeiling) {
-    throw new HeadwaterError('too_large', `a frame of ${size} bytes is over the limit of ${limits.frameBytesCeiling}`, { type: message.type });
+  const frame = writeTable(schema[message.type], message, headerBytes);
+  if (frame.length > limits.frameBytesCeiling) {
+    throw new HeadwaterError('too_large', `a frame of ${frame.length} bytes is over the limit of ${limits.frameBytesCeiling}`, { type: message.type });
   }
-  const frame = new Uint8Array(size);
-  writeFrameHeader(frame, typeNumbers.get(message.type)!, stamp, payload.byteLength);
-  frame.set(payload, frameHeaderBytes);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, messageTypes.indexOf(message.type) + 1);
+  view.setBigUint64(1, stamp, true);
+  view.setUint32(9, frame.length - headerBytes, true);
   return frame;
 }
 
@@ -52,18 +45,26 @@ export function encodeFrame(message: Message, stamp: bigint): Uint8Array {
  * @throws HeadwaterError `protocol_error`
  */
 export function decodeFrame(bytes: Uint8Array, frameBytesMax: number = limits.frameBytesMax): { message: Message; stamp: bigint } {
-  if (bytes.byteLength > frameBytesMax) throw malformed(`a frame of ${bytes.byteLength} bytes is over the limit of ${frameBytesMax}`);
-  const header = readFrameHeader(bytes);
-  if (!header) throw malformed('a frame shorter than its header');
-  const type = messageTypes[header.type - 1];
-  if (!type) throw malformed(`unknown frame type ${header.type}`);
-  const payload = bytes.subarray(frameHeaderBytes);
-  if (header.length !== payload.byteLength) throw malformed(`${type}: the header names ${header.length} payload bytes, ${payload.byteLength} came`);
-  const wrong = verifyTable(payload, schema[type]);
-  if (wrong) throw malformed(`${type}: ${wrong}`);
-  return { message: readMessage(type, payload), stamp: header.stamp };
+  if (bytes.length > frameBytesMax) throw malformed(`${bytes.length} bytes are over the limit of ${frameBytesMax}`);
+  if (bytes.length < headerBytes) throw malformed('it is shorter than its header');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
+  const type = messageTypes[view.getUint8(0) - 1];
+  if (!type) throw malformed(`type ${view.getUint8(0)} is unknown`);
+  const payload = bytes.subarray(headerBytes);
+  if (view.getUint32(9, true) !== payload.length) throw malformed(`its header names other than ${payload.length} payload bytes`);
+  const message = { type, ...readTable(schema[type], payload) } as Message;
+  const wrong = misfit(message);
+  if (wrong) throw malformed(`${wrong} does not fit the rest of ${type}`);
+  return { message, stamp: view.getBigUint64(1, true) };
 }
 
-function malformed(reason: string): HeadwaterError {
-  return new HeadwaterError('protocol_error', `the peer sent a malformed frame: ${reason}`);
+/** The field that only another field shows to be out of bounds. */
+function misfit(message: Message): string | false {
+  switch (message.type) {
+    case 'subscribed': return message.from > message.head && 'from';
+    case 'changes': return message.first > message.last && 'first';
+    case 'snapshot': return message.offset + message.bytes.length > message.total && 'offset';
+    case 'reject': return message.seqFrom > message.seqTo && 'seqFrom';
+    default: return false;
+  }
 }

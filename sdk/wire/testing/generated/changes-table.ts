@@ -17,6 +17,11 @@ static getRootAsChangesTable(bb:flatbuffers.ByteBuffer, obj?:ChangesTable):Chang
   return (obj || new ChangesTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsChangesTable(bb:flatbuffers.ByteBuffer, obj?:ChangesTable):ChangesTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new ChangesTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
@@ -32,6 +37,16 @@ first():bigint {
 last():bigint {
   const offset = this.bb!.__offset(this.bb_pos, 8);
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
+batches(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 10);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+batchesLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 10);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 batchesArray():Uint8Array {
@@ -57,6 +72,18 @@ static addLast(builder:flatbuffers.Builder, last:bigint) {
 
 static addBatches(builder:flatbuffers.Builder, batchesOffset:flatbuffers.Offset) {
   builder.addFieldOffset(3, batchesOffset, 0);
+}
+
+static createBatchesVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startBatchesVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
 }
 
 static endChangesTable(builder:flatbuffers.Builder):flatbuffers.Offset {

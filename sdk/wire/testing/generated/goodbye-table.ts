@@ -17,6 +17,11 @@ static getRootAsGoodbyeTable(bb:flatbuffers.ByteBuffer, obj?:GoodbyeTable):Goodb
   return (obj || new GoodbyeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsGoodbyeTable(bb:flatbuffers.ByteBuffer, obj?:GoodbyeTable):GoodbyeTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new GoodbyeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 code():string
 code(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 code(optionalEncoding?:any):string|Uint8Array {

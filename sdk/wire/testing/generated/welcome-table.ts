@@ -17,6 +17,11 @@ static getRootAsWelcomeTable(bb:flatbuffers.ByteBuffer, obj?:WelcomeTable):Welco
   return (obj || new WelcomeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsWelcomeTable(bb:flatbuffers.ByteBuffer, obj?:WelcomeTable):WelcomeTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new WelcomeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 protocol():number {
   const offset = this.bb!.__offset(this.bb_pos, 4);
   return offset ? this.bb!.readUint16(this.bb_pos + offset) : 0;

@@ -17,6 +17,11 @@ static getRootAsResyncTable(bb:flatbuffers.ByteBuffer, obj?:ResyncTable):ResyncT
   return (obj || new ResyncTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsResyncTable(bb:flatbuffers.ByteBuffer, obj?:ResyncTable):ResyncTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new ResyncTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {

@@ -17,6 +17,11 @@ static getRootAsPongTable(bb:flatbuffers.ByteBuffer, obj?:PongTable):PongTable {
   return (obj || new PongTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsPongTable(bb:flatbuffers.ByteBuffer, obj?:PongTable):PongTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new PongTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 nonce():number {
   const offset = this.bb!.__offset(this.bb_pos, 4);
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;

@@ -17,6 +17,11 @@ static getRootAsErrorTable(bb:flatbuffers.ByteBuffer, obj?:ErrorTable):ErrorTabl
   return (obj || new ErrorTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsErrorTable(bb:flatbuffers.ByteBuffer, obj?:ErrorTable):ErrorTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new ErrorTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 code():string
 code(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 code(optionalEncoding?:any):string|Uint8Array {

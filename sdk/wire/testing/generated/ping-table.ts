@@ -17,6 +17,11 @@ static getRootAsPingTable(bb:flatbuffers.ByteBuffer, obj?:PingTable):PingTable {
   return (obj || new PingTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsPingTable(bb:flatbuffers.ByteBuffer, obj?:PingTable):PingTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new PingTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 nonce():number {
   const offset = this.bb!.__offset(this.bb_pos, 4);
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;

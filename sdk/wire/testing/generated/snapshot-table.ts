@@ -17,6 +17,11 @@ static getRootAsSnapshotTable(bb:flatbuffers.ByteBuffer, obj?:SnapshotTable):Sna
   return (obj || new SnapshotTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsSnapshotTable(bb:flatbuffers.ByteBuffer, obj?:SnapshotTable):SnapshotTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new SnapshotTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
@@ -37,6 +42,16 @@ offset():bigint {
 total():bigint {
   const offset = this.bb!.__offset(this.bb_pos, 10);
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
+bytes(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+bytesLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 bytesArray():Uint8Array {
@@ -66,6 +81,18 @@ static addTotal(builder:flatbuffers.Builder, total:bigint) {
 
 static addBytes(builder:flatbuffers.Builder, bytesOffset:flatbuffers.Offset) {
   builder.addFieldOffset(4, bytesOffset, 0);
+}
+
+static createBytesVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startBytesVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
 }
 
 static endSnapshotTable(builder:flatbuffers.Builder):flatbuffers.Offset {

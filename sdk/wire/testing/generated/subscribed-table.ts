@@ -17,6 +17,11 @@ static getRootAsSubscribedTable(bb:flatbuffers.ByteBuffer, obj?:SubscribedTable)
   return (obj || new SubscribedTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsSubscribedTable(bb:flatbuffers.ByteBuffer, obj?:SubscribedTable):SubscribedTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new SubscribedTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
@@ -37,6 +42,16 @@ head():bigint {
 bytesTotal():bigint {
   const offset = this.bb!.__offset(this.bb_pos, 10);
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
+version(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+versionLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 versionArray():Uint8Array {
@@ -66,6 +81,18 @@ static addBytesTotal(builder:flatbuffers.Builder, bytesTotal:bigint) {
 
 static addVersion(builder:flatbuffers.Builder, versionOffset:flatbuffers.Offset) {
   builder.addFieldOffset(4, versionOffset, 0);
+}
+
+static createVersionVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startVersionVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
 }
 
 static endSubscribedTable(builder:flatbuffers.Builder):flatbuffers.Offset {

@@ -17,6 +17,11 @@ static getRootAsHelloTable(bb:flatbuffers.ByteBuffer, obj?:HelloTable):HelloTabl
   return (obj || new HelloTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsHelloTable(bb:flatbuffers.ByteBuffer, obj?:HelloTable):HelloTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new HelloTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 protocol():number {
   const offset = this.bb!.__offset(this.bb_pos, 4);
   return offset ? this.bb!.readUint16(this.bb_pos + offset) : 0;

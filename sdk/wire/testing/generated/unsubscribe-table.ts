@@ -17,6 +17,11 @@ static getRootAsUnsubscribeTable(bb:flatbuffers.ByteBuffer, obj?:UnsubscribeTabl
   return (obj || new UnsubscribeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsUnsubscribeTable(bb:flatbuffers.ByteBuffer, obj?:UnsubscribeTable):UnsubscribeTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new UnsubscribeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {

@@ -17,11 +17,26 @@ static getRootAsPushTable(bb:flatbuffers.ByteBuffer, obj?:PushTable):PushTable {
   return (obj || new PushTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsPushTable(bb:flatbuffers.ByteBuffer, obj?:PushTable):PushTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new PushTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
   const offset = this.bb!.__offset(this.bb_pos, 4);
   return this.bb!.__string(this.bb_pos + offset, optionalEncoding);
+}
+
+batches(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 6);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+batchesLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 6);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 batchesArray():Uint8Array {
@@ -39,6 +54,18 @@ static addDocument(builder:flatbuffers.Builder, documentOffset:flatbuffers.Offse
 
 static addBatches(builder:flatbuffers.Builder, batchesOffset:flatbuffers.Offset) {
   builder.addFieldOffset(1, batchesOffset, 0);
+}
+
+static createBatchesVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startBatchesVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
 }
 
 static endPushTable(builder:flatbuffers.Builder):flatbuffers.Offset {

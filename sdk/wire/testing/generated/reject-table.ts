@@ -17,6 +17,11 @@ static getRootAsRejectTable(bb:flatbuffers.ByteBuffer, obj?:RejectTable):RejectT
   return (obj || new RejectTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsRejectTable(bb:flatbuffers.ByteBuffer, obj?:RejectTable):RejectTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new RejectTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {

@@ -17,6 +17,11 @@ static getRootAsSubscribeTable(bb:flatbuffers.ByteBuffer, obj?:SubscribeTable):S
   return (obj || new SubscribeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsSubscribeTable(bb:flatbuffers.ByteBuffer, obj?:SubscribeTable):SubscribeTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new SubscribeTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {

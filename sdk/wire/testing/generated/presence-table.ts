@@ -17,6 +17,11 @@ static getRootAsPresenceTable(bb:flatbuffers.ByteBuffer, obj?:PresenceTable):Pre
   return (obj || new PresenceTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsPresenceTable(bb:flatbuffers.ByteBuffer, obj?:PresenceTable):PresenceTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new PresenceTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
@@ -27,6 +32,16 @@ document(optionalEncoding?:any):string|Uint8Array {
 replica():bigint {
   const offset = this.bb!.__offset(this.bb_pos, 6);
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
+state(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 8);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+stateLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 8);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 stateArray():Uint8Array {
@@ -48,6 +63,18 @@ static addReplica(builder:flatbuffers.Builder, replica:bigint) {
 
 static addState(builder:flatbuffers.Builder, stateOffset:flatbuffers.Offset) {
   builder.addFieldOffset(2, stateOffset, 0);
+}
+
+static createStateVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startStateVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
 }
 
 static endPresenceTable(builder:flatbuffers.Builder):flatbuffers.Offset {

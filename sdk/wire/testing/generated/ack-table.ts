@@ -20,6 +20,11 @@ static getRootAsAckTable(bb:flatbuffers.ByteBuffer, obj?:AckTable):AckTable {
   return (obj || new AckTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
 }
 
+static getSizePrefixedRootAsAckTable(bb:flatbuffers.ByteBuffer, obj?:AckTable):AckTable {
+  bb.setPosition(bb.position() + flatbuffers.SIZE_PREFIX_LENGTH);
+  return (obj || new AckTable()).__init(bb.readInt32(bb.position()) + bb.position(), bb);
+}
+
 document():string
 document(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 document(optionalEncoding?:any):string|Uint8Array {
