@@ -39,15 +39,24 @@ export function writeSnapshot(doc: Document, out: Writer): void {
   writeBytes(out, body.start, body.length);
 }
 
+/** Those that have written. Whoever only reads leaves no trace, or each loading and saving would add one. */
 function writeReplicas(doc: Document, body: Writer): void {
-  writeU32(body, doc.replicas.count);
+  const list = scratchWriter(1);
+  let count: u32 = 0;
   for (let i: u32 = 0; i < doc.replicas.count; i++) {
     const record = replicaAt(doc, i);
-    writeFixed64(body, record.id);
-    writeU32(body, record.seq);
-    writeU32(body, record.elems);
+    if (record.seq == 0) continue;
+    record.local = count++;
+    writeFixed64(list, record.id);
+    writeU32(list, record.seq);
+    writeU32(list, record.elems);
   }
+  writeU32(body, count);
+  writeBytes(body, list.start, list.length);
 }
+
+// @ts-ignore: decorator
+@inline function numberOf(doc: Document, replica: u32): u32 { return replicaAt(doc, replica).local; }
 
 /** The order in which elements arrived here, as runs of one replica: it names versions and says who is older. */
 function writeRows(doc: Document, body: Writer): void {
@@ -55,7 +64,7 @@ function writeRows(doc: Document, body: Writer): void {
   for (let i: u32 = 0; i < doc.rows.count; i++) {
     const row = versionRow(doc, i);
     const isVoid = (row.replica & VOID_ROW) != 0;
-    writeU64(body, (<u64>(row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0));
+    writeU64(body, (<u64>numberOf(doc, row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0));
     writeU32(body, isVoid ? row.elem0 : rowEnd(doc, i) - row.lv0);
   }
 }
@@ -113,7 +122,7 @@ function writeMap(doc: Document, container: Container, body: Writer): void {
     writeU32(body, key.bytes);
     writeBytes(body, key.at, key.bytes);
     writeU64(body, doc.stamp - entry.stamp);
-    writeU32(body, entry.replica);
+    writeU32(body, numberOf(doc, entry.replica));
     writeU32(body, entry.valueBytes);
     writeBytes(body, entry.value, entry.valueBytes);
     index = entry.next;
@@ -125,7 +134,7 @@ function writeCounter(doc: Document, container: Container, body: Writer): void {
   let index = <u32>container.state;
   while (index != NIL) {
     const cell = cellAt(doc, index);
-    writeU32(body, cell.replica);
+    writeU32(body, numberOf(doc, cell.replica));
     writeU64(body, zigzag(cell.sum));
     index = cell.next;
   }
@@ -140,17 +149,17 @@ function writeSet(doc: Document, container: Container, body: Writer): void {
     const element = elementAt(doc, index);
     writeU32(body, element.valueBytes);
     writeBytes(body, element.value, element.valueBytes);
-    writeDots(element.dots, body);
+    writeDots(doc, element.dots, body);
     index = element.previous;
   }
 }
 
-function writeDots(first: usize, body: Writer): void {
+function writeDots(doc: Document, first: usize, body: Writer): void {
   let count: u32 = 0;
   for (let at = first; at != 0; at = changetype<Dot>(at).next) count++;
   writeU32(body, count);
   for (let at = first; at != 0; at = changetype<Dot>(at).next) {
-    writeU32(body, changetype<Dot>(at).replica);
+    writeU32(body, numberOf(doc, changetype<Dot>(at).replica));
     writeU32(body, changetype<Dot>(at).seq);
   }
 }

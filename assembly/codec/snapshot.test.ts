@@ -34,6 +34,16 @@ describe('a snapshot', () => {
     expect([reader.waiting(), reader.digest()]).toEqual([0, author.digest()]);
   });
 
+  it('is the same after any number of loadings by replicas that only read', () => {
+    const author = new EngineDocument(a);
+    author.mapSet(rootContainer, 'key', 1, 1);
+    author.setAdd(author.container(['set'], Kind.Set), 1);
+    author.counterAdd(author.container(['count'], Kind.Counter), 1);
+    author.textInsert(text(author), 0, 'abc');
+    const bytes = author.snapshot();
+    expect(load(c, load(b, bytes).snapshot()).snapshot()).toEqual(bytes);
+  });
+
   it('sets free the blocks that waited for what it brings', () => {
     const author = new EngineDocument(a);
     author.textInsert(text(author), 0, 'one');
