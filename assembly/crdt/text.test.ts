@@ -149,6 +149,54 @@ describe('concurrent typing', () => {
   });
 });
 
+describe('the known counter-examples', () => {
+  it('backward typing: two runs typed from their ends stay two runs, however their letters arrive', () => {
+    const peers = [new Peer(a), new Peer(b)];
+    const letters = peers.flatMap((peer, who) => [...(who ? 'bread ' : 'milk ')].reverse().map((letter) => peer.insert(0, letter).take()));
+    const random = new Random(11);
+    for (let run = 0; run < 24; run++) {
+      const reader = new Peer(c, ...random.shuffle(letters));
+      expect(`${reader}`).toBe('milk bread ');
+    }
+  });
+
+  it('backward typing against forward typing: neither run is cut', () => {
+    const start = new Peer(a).insert(0, '[]').take();
+    const [forward, backward] = [new Peer(a, start), new Peer(b, start)];
+    [...'12345'].forEach((digit, i) => forward.insert(1 + i, digit));
+    [...'54321'].forEach((digit) => backward.insert(1, digit));
+    expect(meet(forward, backward)).toBe('[1234512345]');
+  });
+
+  it('three replicas: one who goes on with another\'s run lets nobody in between', () => {
+    const one = new Peer(a).insert(0, 'mi');
+    const seen = one.take();
+    const three = new Peer(c, seen).insert(2, 'nt');
+    one.insert(2, 'lk');
+    expect(meet(one, new Peer(b).insert(0, 'eggs'), three)).toBe('milknteggs');
+  });
+
+  it('three replicas: an answer written backwards into another\'s run does not open it to the third', () => {
+    const one = new Peer(c).insert(0, 'x');
+    const two = new Peer(a, one.take());
+    [...'cba'].forEach((letter) => two.insert(0, letter));
+    expect(meet(one.insert(1, 'yz'), two, new Peer(b).insert(0, '123'))).toBe('abcxyz123');
+  });
+
+  it('surrogate pairs: an emoji stays whole between what others write on both its sides while it is deleted', () => {
+    const start = new Peer(a).insert(0, 'a😀b').take();
+    const [left, right] = [new Peer(b, start).insert(1, '👍'), new Peer(c, start).insert(3, '👎')];
+    expect(meet(left, right, new Peer(a, start).delete(1, 2))).toBe('a👍👎b');
+  });
+
+  it('the edge of a deleted range: who deleted it and wrote there, and who wrote at both edges, all keep their words', () => {
+    const start = new Peer(a).insert(0, 'abcdef').take();
+    const deleter = new Peer(a, start).delete(1, 4).insert(1, 'XX');
+    const [left, right] = [new Peer(b, start).insert(1, 'LL'), new Peer(c, start).insert(5, 'RR')];
+    expect(meet(deleter, left, right)).toBe('aXXLLRRf');
+  });
+});
+
 describe('a surrogate pair', () => {
   it('is not taken apart: an index inside it is refused, and nothing has changed', () => {
     const peer = new Peer(a).insert(0, 'a😀b');

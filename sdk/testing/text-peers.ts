@@ -12,7 +12,7 @@ interface Part { ops: NaiveOp[]; author: string; seqTo: number }
 export interface Message { bytes: Uint8Array; parts: Part[]; author: string; seqTo: number }
 
 // The high bit is set in most: a signed compare would order them wrongly.
-const ids = ['00000000000000a1', '7fffffffffffffff', '8000000000000000', 'c0ffee0000000000', 'ffffffffffffffff'];
+const ids = ['00000000000000a1', '7fffffffffffffff', '8000000000000000', 'c0ffee0000000000', '0000000100000000', 'ffffffffffffffff'];
 
 /** The peers of one document, and every message they have sent. */
 export class TextWorld {
@@ -43,6 +43,17 @@ export class TextPeer {
   }
 
   text(): string { return this.engine.textRead(this.#text, 0, this.engine.textLength(this.#text)); }
+
+  /** The visible elements in order, by name: equal letters hide a wrong order, names do not. */
+  names(): string {
+    return Array.from({ length: this.engine.textLength(this.#text) }, (_, index) => {
+      const { replica, elem } = this.engine.textElement(this.#text, index)!;
+      return `${replica}:${elem + 1}`;
+    }).join(' ');
+  }
+
+  /** The same of the tree, which counts from 1. */
+  treeNames(): string { return this.tree.order().filter((name) => !name.startsWith('-')).join(' '); }
 
   insert(index: number, text: string): void {
     this.engine.textInsert(this.#text, index, text);
