@@ -13,8 +13,10 @@ export interface Holder {
   readonly engine: EngineDocument;
   /** Grows whenever container numbers are void. */
   readonly generation: number;
-  /** Runs an edit inside the current transaction, or as one of its own. */
+  /** Runs edits as one transaction, or inside the current one. */
   edit(change: () => void): Write;
+  /** An edit has been made in the engine: it is a transaction of its own, unless it is inside one. */
+  wrote(): Write;
   /** Calls `flush` once when the current transaction ends. */
   touched(handle: Observed): void;
   /** Tells the handles that are listened to of changes they did not make themselves. */
@@ -80,17 +82,16 @@ export abstract class SimpleHandle extends Handle<[{ local: boolean }]> {
   rebuilt(): void { this.holder.touched(this); }
   flush(isLocal: boolean): () => void { return () => this.listeners.emit({ local: isLocal }); }
 
-  protected change(edit: () => void): Write {
-    return this.holder.edit(() => {
-      const before = this.engine.changes(this.number);
-      edit();
-      if (this.isWatched && this.engine.changes(this.number) !== before) this.holder.touched(this);
-    });
+  /** An edit has been made. @param isSeen  whether a reader sees another value now */
+  protected wrote(isSeen = true): Write {
+    if (isSeen && this.isWatched) this.holder.touched(this);
+    return this.holder.wrote();
   }
 }
 
 /** @throws HeadwaterError `invalid_argument` unless it is a whole number, `index_out_of_range` when negative */
 export function checkIndex(value: number, name: string): void {
+  if (value >>> 0 === value) return;
   if (typeof value !== 'number' || !Number.isInteger(value)) {
     throw new HeadwaterError('invalid_argument', `${name} must be a whole number, not ${String(value)}`, { [name]: value });
   }

@@ -13,12 +13,13 @@ export class Counter extends SimpleHandle {
   /** @throws HeadwaterError `invalid_argument` unless `n` is a safe integer and the value stays one */
   increment(n = 1): Write {
     checkStep(n);
-    return this.change(() => this.engine.counterAdd(this.number, n));
+    this.engine.counterAdd(this.number, n);
+    return this.wrote();
   }
 
   decrement(n = 1): Write {
     checkStep(n);
-    return this.change(() => this.engine.counterAdd(this.number, -n));
+    return this.increment(-n);
   }
 
   toJSON(): number { return this.value; }

@@ -33,12 +33,17 @@ export interface Attachment {
   close(): void;
 }
 
+/**
+ * An empty, closed document and its handles. A JavaScript engine drops the code it has optimised for a class with the last
+ * object of the class: without these, an app that has one document open at a time would begin slowly with each.
+ */
+let shapes: unknown[] | null = null;
+
 export class Document<T extends object = Fields> implements Holder {
   #engine: EngineDocument;
   #attachment: Attachment | null = null;
-  /** Grows whenever container numbers are void: with another engine document, or with a snapshot in its place. */
-  #generation = 0;
-  #engineGeneration = 0;
+  /** Added to the engine document's own generation, so that another one's numbers are not taken for its. */
+  #generationBase = 0;
   readonly #handles = new Map<string, Observed>();
   readonly #watched = new Set<Observed>();
   readonly #touched = new Set<Observed>();
@@ -46,6 +51,8 @@ export class Document<T extends object = Fields> implements Holder {
   readonly #updates = new Listeners<[Uint8Array]>();
   readonly #calls = new CallQueue();
   readonly #ledgers = new Map<ReplicaId, Ledger>();
+  /** Of the replica that own ops are written under now. */
+  #ledger!: Ledger;
   readonly #fields = new FieldCache<T>();
   /** Own updates that listeners have got and whoever stores them has not. */
   #untaken: Uint8Array[] = [];
@@ -56,6 +63,15 @@ export class Document<T extends object = Fields> implements Holder {
 
   constructor(readonly id: string, replica: ReplicaId) {
     this.#engine = new EngineDocument(replica);
+    this.#follow();
+    if (!shapes) this.#keepShapes();
+  }
+
+  #keepShapes(): void {
+    shapes = [];
+    const document = new Document('', this.replica);
+    shapes.push(document, document.getText('a'), document.getMap('a'), document.getCounter('a'), document.getSet('a'));
+    document.close();
   }
 
   /** The replica that own ops are written under now. */
@@ -74,7 +90,8 @@ export class Document<T extends object = Fields> implements Holder {
 
   /** @throws HeadwaterError `invalid_argument` unless key and value are fit; nothing changes then */
   set<K extends keyof T & string>(key: K, value: T[K]): Write {
-    return this.edit(() => this.#setField(key, value));
+    this.#setField(key, value);
+    return this.wrote();
   }
 
   /** Sets several fields as one write; none of them when one is unfit. Undefined ones are left as they are. */
@@ -141,19 +158,27 @@ export class Document<T extends object = Fields> implements Holder {
       change();
     } finally {
       this.#depth--;
-      if (this.#depth === 0) this.#finishOwn();
+      if (!this.#isClosed) this.#finishOwn();
     }
-    return this.ledger(this.#engine.replica).write(this.#engine.ownSeq);
+    return this.wrote();
   }
 
-  #finishOwn(): void {
-    if (this.#isClosed) return;
-    const ops = this.#engine.ownSeq - this.#seq;
-    if (ops === 0) return;
-    this.#seq += ops;
+  /** The way of every keystroke: nothing is made here that nobody waits for. */
+  wrote(): Write {
+    const ledger = this.#ledger;
+    return ledger.write(this.#finishOwn());
+  }
+
+  /** Ends a transaction, unless it is part of another. @returns the last seq of its ops */
+  #finishOwn(): number {
+    const seq = this.#engine.ownSeq;
+    const ops = seq - this.#seq;
+    if (ops === 0 || this.#depth > 0) return seq;
+    this.#seq = seq;
     this.#attachment?.changed(ops);
     if (this.#updates.count > 0) this.#tellUpdate(this.#takeForListeners());
     this.#finish(true);
+    return seq;
   }
 
   /** Listeners that edit make transactions of their own; what these tell comes after what is being told now. */
@@ -192,13 +217,7 @@ export class Document<T extends object = Fields> implements Holder {
     return this.#engine;
   }
 
-  get generation(): number {
-    if (this.#engine.generation !== this.#engineGeneration) {
-      this.#engineGeneration = this.#engine.generation;
-      this.#generation++;
-    }
-    return this.#generation;
-  }
+  get generation(): number { return this.#generationBase + this.#engine.generation; }
 
   touched(handle: Observed): void { this.#touched.add(handle); }
 
@@ -294,12 +313,22 @@ export class Document<T extends object = Fields> implements Holder {
 
   // ---- for whoever stores and syncs it ------------------------------------------------------------
 
-  attach(attachment: Attachment): void { this.#attachment = attachment; }
+  attach(attachment: Attachment): void {
+    this.#attachment = attachment;
+    this.#ledgers.clear();
+    this.#follow();
+  }
 
   /** From now on own ops are written under another id. */
   setReplica(replica: ReplicaId): void {
     this.#engine.replica = replica;
+    this.#follow();
+  }
+
+  /** Own ops go on from where the engine is. */
+  #follow(): void {
     this.#seq = this.#engine.ownSeq;
+    this.#ledger = this.ledger(this.replica);
   }
 
   ledger(replica: ReplicaId): Ledger {
@@ -317,10 +346,9 @@ export class Document<T extends object = Fields> implements Holder {
   rebuild(engine: EngineDocument): void {
     for (const handle of this.#watched) handle.remember();
     this.#engine.free();
+    this.#generationBase = this.generation + 1 - engine.generation;
     this.#engine = engine;
-    this.#engineGeneration = engine.generation;
-    this.#generation++;
-    this.#seq = engine.ownSeq;
+    this.#follow();
     engine.observe(this.#watched.size > 0);
     for (const handle of this.#watched) handle.rebuilt();
     this.#finish(false);

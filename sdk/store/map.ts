@@ -19,13 +19,14 @@ export class DocumentMap extends SimpleHandle {
 
   /** @throws HeadwaterError `invalid_argument` unless key and value are fit */
   set(key: string, value: unknown): Write {
-    return this.change(() => this.engine.mapSet(this.number, key, value, Date.now()));
+    this.engine.mapSet(this.number, key, value, Date.now());
+    return this.wrote();
   }
 
   /** Deletes the value of a key and empties the containers there, as this replica sees them. */
   delete(key: string): Write {
-    return this.change(() => {
-      this.engine.mapDelete(this.number, key, Date.now());
+    return this.holder.edit(() => {
+      this.wrote(this.engine.mapDelete(this.number, key, Date.now()));
       this.holder.distribute(clearContainers(this.engine, this.number, key, Date.now()));
     });
   }

@@ -14,12 +14,16 @@ export class DocumentSet<V = JsonValue> extends SimpleHandle {
   has(value: V): boolean { return this.engine.setHas(this.number, value); }
 
   /** @throws HeadwaterError `invalid_argument` unless it is a JSON value */
-  add(value: V): Write { return this.change(() => this.engine.setAdd(this.number, value)); }
+  add(value: V): Write {
+    const before = this.size;
+    this.engine.setAdd(this.number, value);
+    return this.wrote(this.size !== before);
+  }
 
   /** Removes a member, as this replica sees it; nothing happens when it is not one. */
-  delete(value: V): Write { return this.change(() => this.engine.setDelete(this.number, value)); }
+  delete(value: V): Write { return this.wrote(this.engine.setDelete(this.number, value)); }
 
-  clear(): Write { return this.change(() => this.engine.setClear(this.number)); }
+  clear(): Write { return this.wrote(this.engine.setClear(this.number)); }
 
   /** The members, in the same order on every replica. O(n log n). */
   values(): V[] { return this.engine.setValues(this.number) as V[]; }

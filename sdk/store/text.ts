@@ -37,26 +37,34 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
    * @throws HeadwaterError `index_out_of_range` outside the text or inside a surrogate pair, `invalid_argument` for anything
    * but a whole number and a string; nothing changes then
    */
-  insert(index: number, text: string): Write { return this.splice(index, 0, text); }
+  insert(index: number, text: string): Write {
+    checkIndex(index, 'index');
+    checkText(text);
+    this.engine.textInsert(this.number, index, text);
+    if (this.isWatched) this.#note({ index, deleted: 0, inserted: text });
+    return this.holder.wrote();
+  }
 
-  delete(index: number, count: number): Write { return this.splice(index, count, ''); }
+  delete(index: number, count: number): Write {
+    checkIndex(index, 'index');
+    checkIndex(count, 'count');
+    this.engine.textDelete(this.number, index, count);
+    if (this.isWatched) this.#note({ index, deleted: count, inserted: '' });
+    return this.holder.wrote();
+  }
 
   /** Deletes `count` units at `index` and inserts `text` there, as one write. */
   splice(index: number, count: number, text: string): Write {
-    checkIndex(index, 'index');
-    checkIndex(count, 'count');
-    if (typeof text !== 'string') throw new HeadwaterError('invalid_argument', `text must be a string, not ${typeof text}`);
-    if (count > 0 && text !== '') this.#checkPlace(index + count);
+    checkText(text);
     return this.holder.edit(() => {
-      if (count > 0) this.engine.textDelete(this.number, index, count);
-      if (text !== '' || count === 0) this.engine.textInsert(this.number, index, text);
-      if (text !== '' || count > 0) this.#note({ index, deleted: count, inserted: text });
+      this.delete(index, count);
+      if (text !== '') this.insert(index, text);
     });
   }
 
   /** Makes the text `next` by the one splice between their common ends. */
   update(next: string): Write {
-    if (typeof next !== 'string') throw new HeadwaterError('invalid_argument', `text must be a string, not ${typeof next}`);
+    checkText(next);
     const splice = spliceBetween(this.toString(), next.toWellFormed());
     return splice ? this.splice(splice.index, splice.deleted, splice.inserted) : this.holder.edit(() => {});
   }
@@ -99,6 +107,7 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
   }
 
   received(event: EngineEvent): void {
+    if (!this.isWatched) return;
     if (event.kind === 'insert') this.#note({ index: event.index, deleted: 0, inserted: event.text });
     else if (event.kind === 'delete') this.#note({ index: event.index, deleted: event.count, inserted: '' });
   }
@@ -120,13 +129,11 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
 
   /** Well-formed pairs and U+FFFD for halves, as the engine stores it: a listener's copy must not drift from the text. */
   #note(splice: Splice): void {
-    if (!this.isWatched) return;
     this.#splices.push({ ...splice, inserted: splice.inserted.toWellFormed() });
     this.holder.touched(this);
   }
+}
 
-  /** A splice deletes, then inserts: the second half must not fail after the first. */
-  #checkPlace(end: number): void {
-    if (end > this.length) throw new HeadwaterError('index_out_of_range', `index + count is ${end}, past the end of the text (${this.length})`, { end });
-  }
+function checkText(text: string): void {
+  if (typeof text !== 'string') throw new HeadwaterError('invalid_argument', `text must be a string, not ${typeof text}`);
 }

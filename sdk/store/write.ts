@@ -28,11 +28,13 @@ export class Ledger {
   readonly #acked = new WaitingList();
   #refusals: Refusal[] = [];
   #closed: HeadwaterError | null = null;
+  readonly #local = new LedgerWrite(this, 0);
 
   /** @param hasDevice, hasServer  whether there is one: waiting for what cannot come would be for ever */
   constructor(readonly hasDevice: boolean, readonly hasServer: boolean) {}
 
-  write(seq: number): Write { return new LedgerWrite(this, seq); }
+  /** Where there is no device, every write stays what it is: one stands for all. */
+  write(seq: number): Write { return this.hasDevice ? new LedgerWrite(this, seq) : this.#local; }
 
   refusalOf(seq: number): HeadwaterError | undefined {
     return this.#refusals.find((refusal) => refusal.seqFrom <= seq && seq <= refusal.seqTo)?.error;
