@@ -158,7 +158,7 @@ export class Document<T extends object = Fields> implements Holder {
       change();
     } finally {
       this.#depth--;
-      if (!this.#isClosed) this.#finishOwn();
+      if (this.#depth === 0) this.#finishOwn();
     }
     return this.wrote();
   }
@@ -166,19 +166,18 @@ export class Document<T extends object = Fields> implements Holder {
   /** The way of every keystroke: nothing is made here that nobody waits for. */
   wrote(): Write {
     const ledger = this.#ledger;
-    return ledger.write(this.#finishOwn());
+    const seq = this.#engine.ownSeq;
+    if (this.#depth === 0) this.#finishOwn(seq);
+    return ledger.write(seq);
   }
 
-  /** Ends a transaction, unless it is part of another. @returns the last seq of its ops */
-  #finishOwn(): number {
-    const seq = this.#engine.ownSeq;
+  #finishOwn(seq = this.#isClosed ? this.#seq : this.#engine.ownSeq): void {
     const ops = seq - this.#seq;
-    if (ops === 0 || this.#depth > 0) return seq;
+    if (ops === 0) return;
     this.#seq = seq;
     this.#attachment?.changed(ops);
     if (this.#updates.count > 0) this.#tellUpdate(this.#takeForListeners());
     this.#finish(true);
-    return seq;
   }
 
   /** Listeners that edit make transactions of their own; what these tell comes after what is being told now. */

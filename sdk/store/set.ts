@@ -15,9 +15,8 @@ export class DocumentSet<V = JsonValue> extends SimpleHandle {
 
   /** @throws HeadwaterError `invalid_argument` unless it is a JSON value */
   add(value: V): Write {
-    const before = this.size;
     this.engine.setAdd(this.number, value);
-    return this.wrote(this.size !== before);
+    return this.wrote();
   }
 
   /** Removes a member, as this replica sees it; nothing happens when it is not one. */
