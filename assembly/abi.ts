@@ -22,6 +22,17 @@ export enum Status {
   Exhausted = 11,
 }
 
+/** Words that JS reads after a call, beside its result: where the outbox is, and what the last document_receive came to. */
+export enum Mail {
+  OutboxAt = 0,
+  OutboxBytes = 1,
+  Applied = 2,
+  Duplicates = 3,
+  Waiting = 4,
+  /** A snapshot took the document's place: container and key numbers are new. */
+  IsReplaced = 5,
+}
+
 /** What a container is. The kind is part of its identity, beside its path. */
 export enum Kind {
   Map = 0,

@@ -4,9 +4,9 @@
 // from the outbox after it. 64-bit ids cross as two halves. A document is named by its address.
 // Check at this door, trust inside.
 
-import { Kind, Limit, Status } from "./abi";
+import { Kind, Limit, Mail, Status } from "./abi";
 import { blocksUsed, limitBlocks } from "./memory/blocks";
-import { inboxStart, outboxAt, outboxLength, outboxWriter, reserveInbox, sendView, sendWriter } from "./memory/mailbox";
+import { inboxStart, mailCell, outboxWriter, reserveInbox, sendView, sendWriter, setMail } from "./memory/mailbox";
 import { NONE } from "./memory/hashmap";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
 import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyOpen, receiving } from "./document";
@@ -36,8 +36,7 @@ import { isKey, isValue } from "./codec/values";
 // ---- memory and mailbox ---------------------------------------------------------------------------
 
 export function inbox_reserve(bytes: u32): usize { return reserveInbox(bytes); }
-export function outbox_at(): usize { return outboxAt(); }
-export function outbox_length(): usize { return outboxLength(); }
+export function mail_at(): usize { return mailCell; }
 export function memory_used(): usize { return blocksUsed(); }
 export function memory_limit(bytes: usize): void { limitBlocks(bytes); }
 
@@ -54,7 +53,7 @@ export function document_author(doc: Document, high: u32, low: u32): void {
   doc.self = replicaOpen(doc, joined(high, low));
 }
 
-/** Applies the inbox's first `bytes` bytes. What came of it: receive_applied and its neighbours. */
+/** Applies the inbox's first `bytes` bytes. What came of it lies in the mail cell. */
 export function document_receive(doc: Document, bytes: u32, mayWait: bool, stampMaxMs: f64): Status {
   clearReplaced();
   doc.events.count = 0;
@@ -62,15 +61,12 @@ export function document_receive(doc: Document, bytes: u32, mayWait: bool, stamp
   receiving(true);
   const status = receive(doc, inboxStart(), bytes, mayWait, limit);
   receiving(false);
+  setMail(Mail.Applied, appliedBlocks);
+  setMail(Mail.Duplicates, duplicateBlocks);
+  setMail(Mail.Waiting, waitingBlocks);
+  setMail(Mail.IsReplaced, u32(isReplaced));
   return status;
 }
-
-// What came of the last document_receive: blocks applied, known before, kept waiting.
-export function receive_applied(): u32 { return appliedBlocks; }
-export function receive_duplicates(): u32 { return duplicateBlocks; }
-export function receive_waiting(): u32 { return waitingBlocks; }
-/** A snapshot took the document's place: container and key numbers are new. */
-export function receive_replaced(): bool { return isReplaced; }
 
 /** The op that a refused or waiting block needs first, in the outbox: seq, 0, replica low, high (u32s). */
 export function receive_needed(): void {

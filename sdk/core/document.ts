@@ -1,13 +1,13 @@
 // One document in the engine: synchronous, without storage or network. The store (sdk/store) gives it its public
 // face on a client; the server's rooms use it as it is.
 
-import { EventKind, Kind, Status } from '../../assembly/abi.js';
+import { EventKind, Kind, Mail, Status } from '../../assembly/abi.js';
 import { HeadwaterError } from './errors.js';
-import { outboxCopy, outboxString, outboxUnits, outboxView, outboxWords, putBytes, putString, putUnits } from './memory.js';
+import { mail, outboxCopy, outboxString, outboxUnits, outboxView, outboxWords, putBytes, putString, putUnits } from './memory.js';
 import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
 import { failure } from './status.js';
 import { toJSON } from './json.js';
-import { decodeValue, decodeValues, encodeValue, isForbiddenKey, type JsonValue } from './values.js';
+import { decodeValue, decodeValues, isForbiddenKey, putValue, type JsonValue } from './values.js';
 import { engine, type DocumentHandle } from './wasm.js';
 
 export { Kind } from '../../assembly/abi.js';
@@ -66,12 +66,12 @@ export class EngineDocument {
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
     const status = this.#receive(bytes.length, options.wait ?? true, options.stampMax ?? 0);
-    if (engine.receive_replaced()) {
+    if (mail(Mail.IsReplaced)) {
       this.generation++;
       this.#keys.clear();
     }
     if (status !== Status.Ok) throw failure(status, neededOp());
-    return { applied: engine.receive_applied(), duplicates: engine.receive_duplicates(), waiting: engine.receive_waiting() };
+    return { applied: mail(Mail.Applied), duplicates: mail(Mail.Duplicates), waiting: mail(Mail.Waiting) };
   }
 
   /** Own ops since the last take, as one update; null when there are none. A copy. */
@@ -217,9 +217,7 @@ export class EngineDocument {
 
   mapSet(container: number, key: string, value: unknown, nowMs: number): void {
     const number = this.#key(key);
-    const bytes = encodeValue(value);
-    putBytes(bytes);
-    this.#check(engine.map_set(this.#live(), container, number, bytes.length, nowMs));
+    this.#check(engine.map_set(this.#live(), container, number, putValue(value, false), nowMs));
   }
 
   /**
@@ -258,18 +256,18 @@ export class EngineDocument {
   // ---- set ----------------------------------------------------------------------------------------
 
   setAdd(container: number, value: unknown): void {
-    this.#check(engine.set_add(this.#live(), container, this.#put(value)));
+    this.#check(engine.set_add(this.#live(), container, putValue(value, true)));
   }
 
   /** @returns false when it was not a member */
   setDelete(container: number, value: unknown): boolean {
-    return this.#did(engine.set_delete(this.#live(), container, this.#put(value)));
+    return this.#did(engine.set_delete(this.#live(), container, putValue(value, true)));
   }
 
   setClear(container: number): boolean { return this.#did(engine.set_clear(this.#live(), container)); }
 
   setHas(container: number, value: unknown): boolean {
-    return Boolean(engine.set_has(this.#live(), container, this.#put(value)));
+    return Boolean(engine.set_has(this.#live(), container, putValue(value, true)));
   }
 
   setSize(container: number): number { return engine.set_size(this.#live(), container); }
@@ -277,13 +275,6 @@ export class EngineDocument {
   setValues(container: number): JsonValue[] {
     engine.set_values(this.#live(), container);
     return decodeValues(outboxView());
-  }
-
-  /** A member's canonical bytes into the inbox. */
-  #put(value: unknown): number {
-    const bytes = encodeValue(value, true);
-    putBytes(bytes);
-    return bytes.length;
   }
 
   // ---- text ---------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 // Growing memory detaches every view of it, so views are made anew whenever the buffer has changed, and none is kept
 // across a call that may allocate. Whatever leaves this layer is a copy.
 
+import { Mail } from '../../assembly/abi.js';
 import { engine } from './wasm.js';
 
 let bytes = new Uint8Array(engine.memory.buffer);
 let units = new Uint16Array(engine.memory.buffer);
 let words = new Uint32Array(engine.memory.buffer);
+const mailAt = engine.mail_at() >>> 2;
 let inboxAt = 0;
 let inboxBytes = 0;
 
@@ -35,10 +37,11 @@ function reserve(needed: number): void {
   refresh();
 }
 
-export function putBytes(source: Uint8Array): void {
-  reserve(source.length);
-  if (source.length > smallBytes) return bytes.set(source, inboxAt);
-  for (let i = 0; i < source.length; i++) bytes[inboxAt + i] = source[i];
+/** The first `count` bytes of `source` into the inbox. */
+export function putBytes(source: Uint8Array, count: number = source.length): void {
+  reserve(count);
+  if (count > smallBytes) return bytes.set(count < source.length ? source.subarray(0, count) : source, inboxAt);
+  for (let i = 0; i < count; i++) bytes[inboxAt + i] = source[i];
 }
 
 /** UTF-8 of a string into the inbox; lone surrogates become U+FFFD. @returns its bytes */
@@ -54,17 +57,21 @@ export function putUnits(text: string): void {
   for (let i = 0; i < text.length; i++) units[start + i] = text.charCodeAt(i);
 }
 
+/** What the last call left in the mail cell. */
+export function mail(name: Mail): number {
+  refresh();
+  return words[mailAt + name];
+}
+
 /** The outbox; a view, good until the next engine call. */
 export function outboxView(): Uint8Array {
-  refresh();
-  const at = engine.outbox_at() >>> 0;
-  return bytes.subarray(at, at + (engine.outbox_length() >>> 0));
+  const at = mail(Mail.OutboxAt);
+  return bytes.subarray(at, at + mail(Mail.OutboxBytes));
 }
 
 export function outboxCopy(): Uint8Array {
-  refresh();
-  const at = engine.outbox_at() >>> 0;
-  const count = engine.outbox_length() >>> 0;
+  const at = mail(Mail.OutboxAt);
+  const count = mail(Mail.OutboxBytes);
   if (count > smallBytes) return bytes.slice(at, at + count);
   const copy = new Uint8Array(count);
   for (let i = 0; i < count; i++) copy[i] = bytes[at + i];
@@ -77,9 +84,8 @@ export function outboxString(): string {
 
 /** The outbox as UTF-16 text. Short runs skip the decoder, whose set-up costs more than they do. */
 export function outboxUnits(): string {
-  refresh();
-  const at = engine.outbox_at() >>> 1;
-  const count = engine.outbox_length() >>> 1;
+  const at = mail(Mail.OutboxAt) >>> 1;
+  const count = mail(Mail.OutboxBytes) >>> 1;
   if (count > 32) return utf16.decode(units.subarray(at, at + count));
   let text = '';
   for (let i = 0; i < count; i++) text += String.fromCharCode(units[at + i]);
@@ -88,7 +94,6 @@ export function outboxUnits(): string {
 
 /** The outbox as u32 numbers; a copy. */
 export function outboxWords(): Uint32Array {
-  refresh();
-  const at = engine.outbox_at() >>> 2;
-  return words.slice(at, at + (engine.outbox_length() >>> 2));
+  const at = mail(Mail.OutboxAt) >>> 2;
+  return words.slice(at, at + (mail(Mail.OutboxBytes) >>> 2));
 }

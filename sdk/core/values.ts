@@ -3,6 +3,7 @@
 // What is read back is frozen: reads are immutable snapshots, and a frozen value can be shared without a copy.
 
 import { HeadwaterError } from './errors.js';
+import { putBytes } from './memory.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -24,6 +25,14 @@ export function encodeValue(value: unknown, sorted = false): Uint8Array {
   length = 0;
   write(value, sorted, 0);
   return buffer.subarray(0, length);
+}
+
+/** The same into the inbox. @returns its bytes */
+export function putValue(value: unknown, sorted: boolean): number {
+  length = 0;
+  write(value, sorted, 0);
+  putBytes(buffer, length);
+  return length;
 }
 
 function write(value: unknown, sorted: boolean, depth: number): void {
