@@ -8,7 +8,7 @@
 // there is longer (lazy matching). Unpacking is a loop of bulk copies, each checked against both ends.
 // The idea of sequences with a half-byte each for two lengths is LZ4's (Collet, 2011).
 
-import { Reader, Writer, readByte, readSpan, readU32, remaining, writeByte, writeBytes, writeRoom, writeU32 } from "../memory/bytes";
+import { Reader, Writer, readByte, readSpan, readU32, remaining, copyBytes, writeByte, writeBytes, writeRoom, writeU32 } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 
 const COPY_MIN: u32 = 4;
@@ -122,7 +122,7 @@ export function lzUnpack(reader: Reader, target: usize, bytes: usize): bool {
     if (literals == 15) literals += readU32(reader);
     const from = readSpan(reader, literals);
     if (reader.bad || literals < token >>> 4 || end - at < <usize>literals) return false;
-    memory.copy(at, from, literals);
+    copyBytes(at, from, literals);
     at += <usize>literals;
     if (remaining(reader) == 0) return at == end && (token & 15) == 0;
     const distance = readU32(reader);
@@ -136,6 +136,6 @@ export function lzUnpack(reader: Reader, target: usize, bytes: usize): bool {
 
 /** A copy may reach into itself (a run): then only bytes already written may be read. */
 function copyForward(at: usize, distance: usize, length: u32): void {
-  if (distance >= <usize>length) return memory.copy(at, at - distance, length);
+  if (distance >= <usize>length) return copyBytes(at, at - distance, length);
   for (let i: usize = 0; i < <usize>length; i++) store<u8>(at + i, load<u8>(at + i - distance));
 }

@@ -4,8 +4,9 @@
 // later. So the left origin is the end of the nearest span before that arrived earlier, and the right origin
 // the start of the nearest such span after: two passes with a stack of ever-later spans, O(n).
 
-import { scratchArena, scratchTable } from "../memory/scratch";
-import { Table, tableAdd } from "../memory/table";
+import { writeRoom } from "../memory/bytes";
+import { scratchWriter } from "../memory/scratch";
+import { Table } from "../memory/table";
 import { NIL } from "../replica";
 import { sizeOf } from "../crdt/sequence-tree";
 
@@ -26,28 +27,37 @@ export class SpanRecord {
 @inline function spanOf(spans: Table, i: u32): SpanRecord { return changetype<SpanRecord>(spans.start + <usize>i * 24); }
 
 export function predictOrigins(spans: Table): void {
-  const stack = scratchTable(2, 4);
+  const bottom = writeRoom(scratchWriter(6), (<usize>spans.count + 1) << 3);
+  // Lies under all and is older than all, since what is compared is the version plus one.
+  store<u32>(bottom, 0);
+  store<u32>(bottom, NIL, 4);
+  let top = bottom;
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanOf(spans, i);
-    const older = olderOf(spans, stack, span.lv);
-    span.predictedLeft = older == NIL ? NIL : spanOf(spans, older).lv + sizeOf(spanOf(spans, older).length) - 1;
-    store<u32>(tableAdd(scratchArena(), stack, 4), i);
+    top = olderThan(top, span.lv);
+    span.predictedLeft = load<u32>(top, 4);
+    top = push(top, span.lv, span.lv + sizeOf(span.length) - 1);
   }
-  stack.count = 0;
-  for (let i: i32 = <i32>spans.count - 1; i >= 0; i--) {
-    const span = spanOf(spans, <u32>i);
-    const older = olderOf(spans, stack, span.lv);
-    span.predictedRight = older == NIL ? NIL : spanOf(spans, older).lv;
-    store<u32>(tableAdd(scratchArena(), stack, 4), <u32>i);
+  top = bottom;
+  for (let i = spans.count; i > 0; i--) {
+    const span = spanOf(spans, i - 1);
+    top = olderThan(top, span.lv);
+    span.predictedRight = load<u32>(top, 4);
+    top = push(top, span.lv, span.lv);
   }
 }
 
-/** Drops spans younger than `lv` from the stack and returns the one on top, NIL when none is left. */
-function olderOf(spans: Table, stack: Table, lv: u32): u32 {
-  while (stack.count > 0) {
-    const top = load<u32>(stack.start + ((<usize>stack.count - 1) << 2));
-    if (spanOf(spans, top).lv < lv) return top;
-    stack.count--;
-  }
-  return NIL;
+/** The stack: the version plus one, and what is predicted from it. */
+// @ts-ignore: decorator
+@inline function push(top: usize, lv: u32, origin: u32): usize {
+  store<u32>(top, lv + 1, 8);
+  store<u32>(top, origin, 12);
+  return top + 8;
+}
+
+/** Drops spans younger than `lv`. */
+// @ts-ignore: decorator
+@inline function olderThan(top: usize, lv: u32): usize {
+  while (load<u32>(top) > lv) top -= 8;
+  return top;
 }

@@ -2,7 +2,7 @@
 // (it was empty) or its state is merged in (merge.ts). A bad snapshot costs only the fresh document.
 
 import { Kind, Limit, Status } from "../abi";
-import { Reader, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag, writeRoom } from "../memory/bytes";
+import { Reader, copyBytes, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag, writeRoom } from "../memory/bytes";
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NONE } from "../memory/hashmap";
@@ -20,7 +20,7 @@ import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
 import { isKey, isValue } from "./values";
 import { PACKED_LZ, PACKED_NOT } from "./grammar";
 import { lzUnpack } from "./lz";
-import { BAD_UTF8, utf8ToUnits } from "./utf8";
+import { utf8ToUnits } from "./utf8";
 import { STAMP_MAX } from "../time/hlc";
 import { wake } from "./waiting";
 
@@ -71,8 +71,11 @@ function replaceBy(doc: Document, fresh: Document): void {
 
 let containers: Table = changetype<Table>(0);
 let elemsClaimed: Table = changetype<Table>(0);
+/** Versions that the texts read so far list. As many as there are and each of them somewhere is each of them once. */
+let versionsListed: u32 = 0;
 
 function readState(doc: Document, reader: Reader): bool {
+  versionsListed = 0;
   doc.stamp = readFixed64(reader);
   if (doc.stamp > STAMP_MAX) return false;
   if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readContainers(doc, reader)) return false;
@@ -269,6 +272,8 @@ function readSpanColumns(doc: Document, spans: Table, count: u32, reader: Reader
     const length = readU64(lengths);
     const size = <i64>(length >> 1);
     if (versions.bad || lengths.bad || size == 0 || lv < 0 || lv > <i64>doc.versions || size > <i64>doc.versions - lv) return false;
+    if (size > <i64>(doc.versions - versionsListed)) return false;
+    versionsListed += <u32>size;
     const span = spanRecord(tableAdd(scratchArena(), spans, 24));
     span.lv = <u32>lv;
     span.length = (length & 1) != 0 ? -<i32>size : <i32>size;
@@ -295,14 +300,12 @@ function readExceptions(spans: Table, reader: Reader): bool {
   return column.at == column.end;
 }
 
-/** Builds the leaves. Every version at most once, and origins older than what hangs on them. */
+/** Builds the leaves. Origins are older than what hangs on them. */
 function placeSpans(doc: Document, sequence: Sequence, spans: Table): bool {
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanAt(spans, i);
     if (span.left != NIL && span.left >= span.lv) return false;
     if (span.right != NIL && span.right >= span.lv) return false;
-    const size = sizeOf(span.length);
-    for (let k: u32 = 0; k < size; k++) if (leafOf(doc, span.lv + k) != 0) return false;
     appendSpan(doc, sequence, span.lv, span.length, span.left, span.right);
   }
   finishLoad(doc, sequence);
@@ -343,16 +346,16 @@ function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Re
   if (!readText8(sequence, reader)) return false;
   const at = text8At;
   const bytes = text8Bytes;
-  if (utf8ToUnits(at, bytes, 0) != sequence.length) return false;
-  const room = writeRoom(scratchWriter(6), (<usize>sequence.length << 1) + 2);
-  if (utf8ToUnits(at, bytes, room) == BAD_UTF8) return false;
+  if (<u64>bytes > <u64>sequence.length * 3) return false;
+  const room = writeRoom(scratchWriter(6), (<usize>bytes << 1) + 2);
+  if (utf8ToUnits(at, bytes, room) != sequence.length) return false;
   let from = room;
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanAt(spans, i);
     if (span.length < 0) continue;
     const unitBytes = (<usize>span.length) << 1;
     if (isLow(load<u16>(from)) || isHigh(load<u16>(from + unitBytes - 2))) return false;
-    memory.copy(doc.units + ((<usize>span.lv) << 1), from, unitBytes);
+    copyBytes(doc.units + ((<usize>span.lv) << 1), from, unitBytes);
     from += unitBytes;
   }
   return true;
@@ -391,6 +394,8 @@ function areOriginsWhole(doc: Document, spans: Table): bool {
 
 /** Every version lies in some text. */
 function isCovered(doc: Document): bool {
-  for (let lv: u32 = 0; lv < doc.versions; lv++) if (leafOf(doc, lv) == 0) return false;
-  return true;
+  let at = doc.leaves;
+  const end = at + ((<usize>doc.versions) << 2);
+  for (; at + 8 <= end; at += 8) if (load<u32>(at) == 0 || load<u32>(at, 4) == 0) return false;
+  return at == end || load<u32>(at) != 0;
 }

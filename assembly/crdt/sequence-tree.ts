@@ -311,9 +311,11 @@ function moveEntries(doc: Document, from: usize, to: usize, keep: u32): void {
 }
 
 function pointToLeaf(doc: Document, leaf: usize, entry: u32): void {
-  const lv = spanLv(leaf, entry);
-  const size = sizeOf(spanLength(leaf, entry));
-  for (let i: u32 = 0; i < size; i++) setLeafOf(doc, lv + i, leaf);
+  let at = doc.leaves + ((<usize>spanLv(leaf, entry)) << 2);
+  const end = at + ((<usize>sizeOf(spanLength(leaf, entry))) << 2);
+  const pair = <u64>leaf | (<u64>leaf << 32);
+  for (; at + 8 <= end; at += 8) store<u64>(at, pair);
+  if (at < end) store<u32>(at, leaf);
 }
 
 function linkAfter(sequence: Sequence, leaf: usize, fresh: usize): void {

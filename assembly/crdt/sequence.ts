@@ -8,6 +8,7 @@
 
 import { EventKind } from "../abi";
 import { Document, eventAdd, isHigh, unitAt } from "../document";
+import { copyBytes } from "../memory/bytes";
 import { NIL, authorOf, replicaAt } from "../replica";
 import { insertAfter, insertFront, tombstone } from "./spans";
 import { Sequence, comesBefore, findVersion, findVisible, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, leafStart, sizeOf, spanLeft, spanLength, spanLv, spanRight, successor, visibleBefore } from "./sequence-tree";
@@ -163,7 +164,7 @@ export function readUnits(doc: Document, sequence: Sequence, from: u32, to: u32,
     const length = spanLength(leaf, entry);
     if (length > 0) {
       const taken = min<u32>(rest, <u32>length - offset);
-      memory.copy(target, doc.units + (<usize>(spanLv(leaf, entry) + offset) << 1), <usize>taken << 1);
+      copyBytes(target, doc.units + (<usize>(spanLv(leaf, entry) + offset) << 1), <usize>taken << 1);
       target += <usize>taken << 1;
       rest -= taken;
     }
