@@ -1,31 +1,5 @@
-// headwater: what an app imports.
+// headwater: what an app imports. The engine comes with it, ready at once.
 
-import { HeadwaterError } from './core/errors.js';
-import { newReplicaId, type ReplicaId } from './core/replica.js';
-import { Document, type Fields } from './store/document.js';
+import './core/embedded.js';
 
-export { HeadwaterError, errorCodes, type ErrorCode } from './core/errors.js';
-export { isReplicaId, newReplicaId, type ReplicaId } from './core/replica.js';
-export type { JsonValue } from './core/values.js';
-export { type Client } from './store/client.js';
-export { open, type OpenOptions } from './store/open.js';
-export { type Status } from './store/status.js';
-export { Document, type Fields, type Path } from './store/document.js';
-export { Text, type Side } from './store/text.js';
-export { Counter } from './store/counter.js';
-export { DocumentSet, DocumentSet as Set } from './store/set.js';
-export { DocumentMap, DocumentMap as Map } from './store/map.js';
-export { Presence, type Other } from './store/presence.js';
-export { type Delta } from './store/delta.js';
-export { type Write, type WriteState } from './store/write.js';
-export { type Refused } from './store/rejected.js';
-export type { Storage } from './storage/storage.js';
-export type { Link, LinkEvents, Transport } from './sync/transport.js';
-export { loopback } from './sync/loopback.js';
-
-/** A document of the engine alone: no storage, no network, ready at once. */
-export function createDocument<T extends object = Fields>(options: { id?: string; replica?: ReplicaId } = {}): Document<T> {
-  const { id = 'document', replica = newReplicaId() } = options;
-  if (typeof id !== 'string') throw new HeadwaterError('invalid_argument', 'a document id is a string', { id });
-  return new Document<T>(id, replica);
-}
+export * from './names.js';

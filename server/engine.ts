@@ -1,6 +1,7 @@
 // What the server needs of the engine, as an interface, and the real one. Rooms take it as an argument, so their
 // tests can fail and delay it at will; this file is where sdk/core comes in.
 
+import '../sdk/core/embedded.js';
 import { EngineDocument } from '../sdk/core/document.js';
 import { decodeVersion, encodeVersion, readBlocks, voidOf, type BatchInfo } from '../sdk/core/codec.js';
 import { newReplicaId, type ReplicaId } from '../sdk/core/replica.js';

@@ -5,6 +5,7 @@
 // by replica is made, so that no history is met twice for that reason. At its end all batches go to a new
 // document in each possible order, and it must read as the tree does and have one digest.
 
+import '../sdk/core/embedded.js';
 import { EngineDocument, Kind } from '../sdk/core/document.js';
 import { NaiveText, type NaiveOp } from '../sdk/testing/models/fugue-max.js';
 

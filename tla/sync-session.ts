@@ -7,6 +7,7 @@
 //
 // Ops travel as bytes the session never looks into: their names, one after the other.
 
+import '../sdk/core/embedded.js';
 import { encodeVersion } from '../sdk/core/codec.js';
 import { initialSession, step, type Effect, type SessionEvent, type SessionState } from '../sdk/sync/session.js';
 import type { Message } from '../sdk/wire/message.js';

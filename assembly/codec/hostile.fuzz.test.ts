@@ -7,7 +7,7 @@ import { decodeVersion, isEncodedValue, readBlocks, voidOf } from '../../sdk/cor
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import { encodeValue } from '../../sdk/core/values.js';
-import { engine } from '../../sdk/core/wasm.js';
+import * as engine from '../../sdk/core/wasm.js';
 import { sealed, varint } from '../../sdk/testing/crafted.js';
 import { Random, seedFromEnv } from '../../sdk/testing/seed.js';
 import { concat } from '../../sdk/testing/text-peers.js';

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
-import { engine } from '../../sdk/core/wasm.js';
+import * as engine from '../../sdk/core/wasm.js';
 import { Random } from '../../sdk/testing/seed.js';
 
 const [a, b] = ['00000000000000a1', 'ffffffffffffffff'];

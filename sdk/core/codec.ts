@@ -4,7 +4,7 @@ import { BlockKind } from '../../assembly/abi.js';
 import { HeadwaterError } from './errors.js';
 import { outboxCopy, outboxView, putBytes } from './memory.js';
 import { isReplicaId, replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
-import { engine } from './wasm.js';
+import * as engine from './wasm.js';
 
 export interface BatchInfo {
   kind: 'batch' | 'void' | 'snapshot';

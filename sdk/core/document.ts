@@ -8,7 +8,8 @@ import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
 import { failure } from './status.js';
 import { toJSON } from './json.js';
 import { decodeValue, decodeValues, isForbiddenKey, putValue, type JsonValue } from './values.js';
-import { engine, type DocumentHandle } from './wasm.js';
+import * as engine from './wasm.js';
+import type { DocumentHandle } from './wasm.js';
 
 export { Kind } from '../../assembly/abi.js';
 

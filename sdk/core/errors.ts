@@ -17,6 +17,8 @@ export const errorCodes = [
   'replica_conflict',      // two writers used one replica id
   'storage_failed',        // the device's store did not take a write
   'corrupt_record',        // a stored record failed its checksum and was set aside
+  'not_loaded',            // headwater/slim was used before its engine was loaded
+  'not_supported',         // this build leaves out what is asked of it
   'out_of_memory',         // the engine's memory is full
   'protocol_error',        // the peer sent something the protocol does not allow
   'version_unsupported',   // no protocol version in common

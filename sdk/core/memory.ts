@@ -4,12 +4,12 @@
 // across a call that may allocate. Whatever leaves this layer is a copy.
 
 import { Mail } from '../../assembly/abi.js';
-import { engine } from './wasm.js';
+import * as engine from './wasm.js';
 
-let bytes = new Uint8Array(engine.memory.buffer);
-let units = new Uint16Array(engine.memory.buffer);
-let words = new Uint32Array(engine.memory.buffer);
-const mailAt = engine.mail_at() >>> 2;
+let bytes = new Uint8Array(0);
+let units = new Uint16Array(0);
+let words = new Uint32Array(0);
+let mailAt = 0;
 let inboxAt = 0;
 let inboxBytes = 0;
 
@@ -21,12 +21,13 @@ const encoder = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const utf16 = new TextDecoder('utf-16le', { ignoreBOM: true });
 
-/** A view whose memory has grown under it has length 0; asking the memory for its buffer would cost more. */
+/** A view whose memory has grown under it has length 0, as has the first one; asking the memory for its buffer would cost more. */
 function refresh(): void {
   if (bytes.length !== 0) return;
   bytes = new Uint8Array(engine.memory.buffer);
   units = new Uint16Array(engine.memory.buffer);
   words = new Uint32Array(engine.memory.buffer);
+  mailAt = engine.mail_at() >>> 2;
 }
 
 function reserve(needed: number): void {

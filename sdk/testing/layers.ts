@@ -12,17 +12,19 @@ import { posix } from 'node:path';
 /** Source text by path from the repository's root, with forward slashes. */
 export type Sources = ReadonlyMap<string, string>;
 
+/** What an app imports. */
+const publicSdk: readonly string[] = ['sdk/index.ts', 'sdk/lite.ts', 'sdk/slim.ts'];
 const levels: readonly (readonly string[])[] = [
   ['assembly/', 'build/engine/'],
   ['sdk/core/'],
   ['sdk/wire/'],
   ['sdk/storage/', 'sdk/sync/'],
   ['sdk/store/', 'sdk/sqlite/'],
-  ['sdk/index.ts', 'sdk/lite.ts'],
+  ['sdk/names.ts'],
+  publicSdk,
   ['sdk/bindings/', 'sdk/editors/'],
 ];
 const serverBase = ['server/', 'sdk/core/', 'sdk/wire/'];
-const publicSdk = levels[5];
 const sdkUsers = ['server/e2e/', 'server/console/page/'];
 
 /** @returns one line per import that goes the wrong way; empty when all is well */
