@@ -15,6 +15,8 @@ export const TAG_ENTRY: u64 = 2 << 60;
 export const TAG_COUNTER: u64 = 3 << 60;
 export const TAG_ELEMENT: u64 = 4 << 60;
 export const TAG_KEY: u64 = 5 << 60;
+export const TAG_BRIEF: u64 = 6 << 60;
+export const TAG_STRANGER: u64 = 7 << 60;
 
 @unmanaged
 export class Document {
@@ -23,6 +25,8 @@ export class Document {
   /** Pointers to Replica records, and their index by id. */
   replicas: Table;
   replicaIndex: HashMap;
+  /** The replica found last. */
+  replicaHint: u32;
   /** The replica own ops are written under. */
   self: u32;
 
@@ -47,6 +51,9 @@ export class Document {
   /** Highest stamp seen or made. */
   stamp: u64;
 
+  /** Others' ops have come that no own batch has declared to have seen. */
+  hasUndeclared: bool;
+
   /** Own ops not yet sealed into a batch (codec/batch.ts): records, and the bytes of their values. */
   open: Table;
   openValues: Writer;
@@ -55,8 +62,9 @@ export class Document {
   /** Sealed and received batches in the order they were applied, and where each lies. */
   log: Writer;
   logIndex: Table;
-  /** Log entries before this one have been taken. */
+  /** Log entries before this one have been taken for storing, or told to listeners. */
   taken: u32;
+  told: u32;
 
   waitingCount: u32;
   waitingBytes: usize;

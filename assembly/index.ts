@@ -21,10 +21,10 @@ import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";
 import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "./crdt/set";
 import { openCounterAdd, openDot, openMapWrite, openSetAdd, openSetRemove } from "./codec/open";
 import { seal } from "./codec/seal";
-import { appliedBlocks, duplicateBlocks, neededReplica, neededSeq, receive, waitingBlocks } from "./codec/receive";
+import { appliedBlocks, duplicateBlocks, neededReplica, neededSeq, receive, receiveReady, waitingBlocks, writeNews } from "./codec/receive";
 import { clearReplaced, isReplaced } from "./codec/snapshot-read";
 import { writeSnapshot } from "./codec/snapshot-write";
-import { exportSince, takeOwn, trimLog } from "./codec/export";
+import { exportSince, takeOwn, tellOwn, trimLog } from "./codec/export";
 import { digest } from "./codec/digest";
 import { checksum } from "./codec/checksum";
 import { blockAuthor, blockKind, blockNext, blockSeqFrom, blockUnits, inspectBlock, writeVoid } from "./codec/inspect";
@@ -51,6 +51,8 @@ export function document_observe(doc: Document, isObserved: bool): void { doc.is
 export function document_author(doc: Document, high: u32, low: u32): void {
   seal(doc);
   doc.self = replicaOpen(doc, joined(high, low));
+  doc.hasUndeclared = true;
+  receiveReady(doc);
 }
 
 /** Applies the inbox's first `bytes` bytes. What came of it lies in the mail cell. */
@@ -68,6 +70,12 @@ export function document_receive(doc: Document, bytes: u32, mayWait: bool, stamp
   return status;
 }
 
+/** The blocks that the last document_receive was new in, and those that it set free, in the outbox. */
+export function document_news(doc: Document, isBrief: bool): void {
+  writeNews(doc, outboxWriter(), isBrief);
+  sendWriter();
+}
+
 /** The op that a refused or waiting block needs first, in the outbox: seq, 0, replica low, high (u32s). */
 export function receive_needed(): void {
   store<u32>(neededCell, neededSeq);
@@ -80,6 +88,12 @@ const neededCell: usize = memory.data(16, 8);
 /** Own batches since the last take, in the outbox. */
 export function document_take(doc: Document): void {
   takeOwn(doc, outboxWriter());
+  sendWriter();
+}
+
+/** Own batches since the last call of this, brief, in the outbox. */
+export function document_tell(doc: Document): void {
+  tellOwn(doc, outboxWriter());
   sendWriter();
 }
 

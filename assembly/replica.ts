@@ -7,7 +7,8 @@
 // elem is not seq: deletes and map writes take a seq but no elem. A replica's ops are applied in seq order,
 // so every receiver counts the same elems, and nothing on the wire has to say them.
 
-import { Document, newTable } from "./document";
+import { Document, TAG_BRIEF, newTable } from "./document";
+import { wakeStrangers } from "./codec/waiting";
 import { NONE, mapGet, mapSet } from "./memory/hashmap";
 import { Table, tableAdd } from "./memory/table";
 
@@ -33,6 +34,8 @@ export class Replica {
   /** Blocks waiting for ops of this replica, by the seq they need; see waiting.ts. */
   waiting: usize;
   waitingLast: usize;
+  /** What brief blocks call it; 0 when another replica here would be called the same. */
+  brief: u32;
   /** A number the encoder in progress gave it; valid while `mark` is that encoder's. */
   mark: u32;
   local: u32;
@@ -51,14 +54,20 @@ export class Replica {
 
 /** The index of a replica, or NONE. */
 export function replicaFind(doc: Document, id: u64): u32 {
-  return mapGet(doc.replicaIndex, id);
+  const hint = doc.replicaHint;
+  if (replicaAt(doc, hint).id == id) return hint;
+  const index = mapGet(doc.replicaIndex, id);
+  if (index != NONE) doc.replicaHint = index;
+  return index;
 }
 
 /** The index of a replica, which is added when new. Id 0 is not a replica; callers have refused it. */
 export function replicaOpen(doc: Document, id: u64): u32 {
-  const known = mapGet(doc.replicaIndex, id);
-  if (known != NONE) return known;
   const index = doc.replicas.count;
+  if (index != 0) {
+    const known = replicaFind(doc, id);
+    if (known != NONE) return known;
+  }
   const bytes = offsetof<Replica>();
   const at = doc.bump(bytes);
   memory.fill(at, 0, bytes);
@@ -66,7 +75,31 @@ export function replicaOpen(doc: Document, id: u64): u32 {
   changetype<Replica>(at).rows = newTable(doc);
   store<usize>(tableAdd(doc.arena, doc.replicas, 4), at);
   mapSet(doc.arena, doc.replicaIndex, id, index);
+  nameBriefly(doc, briefName(id), index);
   return index;
+}
+
+/** The brief name of two replicas or more. */
+export const AMBIGUOUS: u32 = 0xfffffffe;
+
+/** 32 bits of a replica's id, well mixed: what brief blocks call it. 0 is no name. */
+export function briefName(id: u64): u32 { return <u32>((id * 0x9e3779b97f4a7c15) >> 32); }
+
+/** The replica a brief name stands for: AMBIGUOUS for several, NONE for none. */
+export function replicaNamed(doc: Document, name: u32): u32 {
+  const hint = doc.replicaHint;
+  if (replicaAt(doc, hint).brief == name && name != 0) return hint;
+  const index = mapGet(doc.index, TAG_BRIEF | <u64>name);
+  if (index < AMBIGUOUS) doc.replicaHint = index;
+  return index;
+}
+
+function nameBriefly(doc: Document, name: u32, index: u32): void {
+  const other = replicaNamed(doc, name);
+  if (other == NONE) replicaAt(doc, index).brief = name;
+  else if (other != AMBIGUOUS) replicaAt(doc, other).brief = 0;
+  mapSet(doc.arena, doc.index, TAG_BRIEF | <u64>name, other == NONE ? index : AMBIGUOUS);
+  wakeStrangers(doc, name);
 }
 
 /** Gives the next `count` elements of a replica their local versions; returns the first. */

@@ -74,7 +74,7 @@ function authorElems(doc: Document): u32 {
 
 /** The author's index, made when this is its first block here. */
 export function adoptAuthor(doc: Document): u32 {
-  author = replicaOpen(doc, authorId);
+  if (author == NONE) author = replicaOpen(doc, authorId);
   return author;
 }
 

@@ -5,17 +5,27 @@ import { scratchWriter } from "../memory/scratch";
 import { Document } from "../document";
 import { replicaAt } from "../replica";
 import { readVector } from "../time/version-vector";
+import { writeBrief } from "./brief";
 import { logEntryAt, seal } from "./seal";
 import { writeSnapshot } from "./snapshot-write";
 
 /** Writes the own batches sealed since the last take. */
 export function takeOwn(doc: Document, writer: Writer): void {
-  seal(doc);
-  for (let i = doc.taken; i < doc.logIndex.count; i++) {
-    const entry = logEntryAt(doc, i);
-    if (entry.isOwn) writeBytes(writer, doc.log.start + entry.offset, entry.bytes);
-  }
+  writeOwn(doc, writer, doc.taken, false);
   doc.taken = doc.logIndex.count;
+}
+
+/** Writes the own batches sealed since the last call, in brief form where that can be read. */
+export function tellOwn(doc: Document, writer: Writer): void {
+  writeOwn(doc, writer, doc.told, true);
+  doc.told = doc.logIndex.count;
+}
+
+function writeOwn(doc: Document, writer: Writer, from: u32, isBrief: bool): void {
+  seal(doc);
+  for (let i = from; i < doc.logIndex.count; i++) {
+    if (logEntryAt(doc, i).isOwn) writeEntry(doc, writer, i, isBrief);
+  }
 }
 
 /** Writes what a peer at `vector` lacks: batches in the order they were applied here, or a snapshot when batches are gone. False when the vector is malformed. */
@@ -39,12 +49,18 @@ function lacksBase(doc: Document, since: usize): bool {
   return false;
 }
 
+/** Writes a block of the log. */
+export function writeEntry(doc: Document, writer: Writer, index: u32, isBrief: bool): void {
+  const entry = logEntryAt(doc, index);
+  const at = doc.log.start + entry.offset;
+  if (isBrief) writeBrief(doc, writer, at, entry.bytes, entry.replica);
+  else writeBytes(writer, at, entry.bytes);
+}
+
 function writeLogSince(doc: Document, since: usize, writer: Writer): void {
   for (let i: u32 = 0; i < doc.logIndex.count; i++) {
     const entry = logEntryAt(doc, i);
-    if (entry.seqTo > load<u32>(since + ((<usize>entry.replica) << 2))) {
-      writeBytes(writer, doc.log.start + entry.offset, entry.bytes);
-    }
+    if (entry.seqTo > load<u32>(since + ((<usize>entry.replica) << 2))) writeEntry(doc, writer, i, false);
   }
 }
 
@@ -56,4 +72,5 @@ export function trimLog(doc: Document): void {
   doc.log.length = 0;
   doc.logIndex.count = 0;
   doc.taken = 0;
+  doc.told = 0;
 }

@@ -22,18 +22,20 @@ const slowMs = 50;
 function corpus(random: Random): { updates: Uint8Array[]; bases: Uint8Array[] } {
   const docs = [a, b, c].map((id) => new EngineDocument(id));
   const updates: Uint8Array[] = [];
+  const briefs: Uint8Array[] = [];
   // Long enough that the snapshots pack it.
   docs[0].textInsert(docs[0].container(['m', 'text'], Kind.Text), 0, 'a longer text, and a longer one; '.repeat(6));
   for (let step = 0; step < 60; step++) {
     const doc = random.pick(docs);
     scribble(doc, random);
-    const update = doc.take();
+    const [update, brief] = [doc.take(), doc.tell()];
     if (update) updates.push(update);
+    if (brief && brief[0] >= 0x80) briefs.push(brief);
     if (update && random.chance(0.5)) for (const other of docs) other.apply(update);
   }
   for (const doc of docs) for (const update of updates) doc.apply(update);
   const snapshots = docs.map((doc) => doc.snapshot());
-  return { updates: [...updates, ...snapshots, ...snapshots, ...updates.slice(0, 5).map((update) => voidOf(update))], bases: [snapshots[0], concat(updates.slice(0, 30)), new Uint8Array(0)] };
+  return { updates: [...updates, ...briefs, ...snapshots, ...snapshots, ...updates.slice(0, 5).map((update) => voidOf(update))], bases: [snapshots[0], concat(updates.slice(0, 30)), new Uint8Array(0)] };
 }
 
 function scribble(doc: EngineDocument, random: Random): void {
@@ -60,6 +62,7 @@ function scribble(doc: EngineDocument, random: Random): void {
 
 /** Damages the body of one block, and makes its length and checksum fit again. */
 function mutateBlock(update: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
+  if (update[0] >= 0x80) return damage(update, other, random);
   const { kind, offset, length } = random.pick(readBlocks(update));
   const whole = update.subarray(offset, offset + length);
   let head = 1;

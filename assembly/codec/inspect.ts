@@ -5,7 +5,7 @@ import { BlockKind, OpKind } from "../abi";
 import { Reader, Writer, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, writeByte, writeBytes, writeFixed64, writeU32 } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
-import { blockEnd } from "./receive";
+import { fullBlockEnd } from "./receive";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
 
 export let blockKind: u32 = 0;
@@ -17,7 +17,7 @@ export let blockNext: usize = 0;
 
 /** Reads a block's head into the variables above; false when it is malformed. */
 export function inspectBlock(at: usize, end: usize): bool {
-  const next = blockEnd(at, end);
+  const next = fullBlockEnd(at, end);
   if (next == 0) return false;
   const reader = readerOver(0, at, next);
   blockNext = next;

@@ -4,16 +4,20 @@
 // two (apply-batch.ts) cannot fail. So a bad block changes nothing, and the blocks before it stand.
 
 import { BlockKind, Status } from "../abi";
-import { Reader, readByte, readFixed64, readU32, readerOver, remaining, writeBytes } from "../memory/bytes";
+import { Reader, Writer, readByte, readFixed64, readU32, readerOver, remaining, writeBytes } from "../memory/bytes";
 import { Document } from "../document";
 import { elemsSkip, replicaAt } from "../replica";
 import { applyBatch } from "./apply-batch";
+import { BRIEF, briefEnd, expandBrief, fullEnd, strangerName } from "./brief";
 import { adoptAuthor, author, authorSeq, blockUnits, known, openBlock, seqFrom } from "./decoded";
 import { FORMAT_VERSION } from "./grammar";
+import { KEYSTROKE, applyKeystroke, keystrokeAuthor, keystrokeEnd } from "./keystroke";
 import { missingReplica, missingSeq, readBatch } from "./read-batch";
+import { writeEntry } from "./export";
 import { logAdd, seal } from "./seal";
 import { receiveSnapshot } from "./snapshot-read";
-import { forgetReady, keepWaiting, takeReady, waitingEnd, waitingFree, waitingStart, wake } from "./waiting";
+import { writeSnapshot } from "./snapshot-write";
+import { forgetReady, keepStranger, keepWaiting, takeReady, waitingEnd, waitingFree, waitingStart, wake } from "./waiting";
 
 // What the last call met, for the border to report.
 export let appliedBlocks: u32 = 0;
@@ -27,20 +31,26 @@ export let neededSeq: u32 = 0;
 let stampLimit: u64 = 0;
 let mayWait: bool = true;
 
+// Where in the log the news of the last call begin, and whether a snapshot brought some that are not in the log.
+let newsFrom: u32 = 0;
+let hasSnapshotNews: bool = false;
+
 /** Applies an update: any concatenation of blocks. Blocks before a bad one stand. */
 export function receive(doc: Document, start: usize, bytes: usize, wait: bool, stampMax: u64): Status {
   appliedBlocks = 0;
   duplicateBlocks = 0;
   waitingBlocks = 0;
   forgetReady();
-  if (!areFramed(start, start + bytes)) return Status.InvalidUpdate;
   stampLimit = stampMax;
   mayWait = wait;
   seal(doc);
+  newsFrom = doc.logIndex.count;
+  hasSnapshotNews = false;
   let at = start;
   const end = start + bytes;
+  let next = at < end ? blockEnd(at, end) : end;
+  if (!areFramed(next, end)) return Status.InvalidUpdate;
   while (at < end) {
-    const next = blockEnd(at, end);
     const status = receiveBlock(doc, at, next);
     if (status == Status.Ok) appliedBlocks++;
     else if (status == Status.Duplicate) duplicateBlocks++;
@@ -48,12 +58,19 @@ export function receive(doc: Document, start: usize, bytes: usize, wait: bool, s
     else return status;
     receiveReady(doc);
     at = next;
+    if (at < end) next = blockEnd(at, end);
   }
   return Status.Ok;
 }
 
+/** Writes the blocks that the last call was new in, and those it set free; all there is when a snapshot was among them. */
+export function writeNews(doc: Document, writer: Writer, isBrief: bool): void {
+  if (hasSnapshotNews) return writeSnapshot(doc, writer);
+  for (let i = newsFrom; i < doc.logIndex.count; i++) writeEntry(doc, writer, i, isBrief);
+}
+
 /** Blocks that waited for what has just been applied; one that proves bad now is dropped, as if it had never come. */
-function receiveReady(doc: Document): void {
+export function receiveReady(doc: Document): void {
   const mightWait = mayWait;
   // Whatever the caller wants for its own blocks, these were promised to wait.
   mayWait = true;
@@ -68,6 +85,10 @@ function receiveReady(doc: Document): void {
 
 /** Where the block at `at` ends, 0 when its head is bad or it does not fit. */
 export function blockEnd(at: usize, end: usize): usize {
+  return load<u8>(at) < BRIEF ? fullBlockEnd(at, end) : briefEnd(at, end);
+}
+
+export function fullBlockEnd(at: usize, end: usize): usize {
   const reader = readerOver(0, at, end);
   const head = readByte(reader);
   const bytes = readU32(reader);
@@ -83,10 +104,35 @@ function areFramed(at: usize, end: usize): bool {
 
 /** Ok, Duplicate, Waiting, or why the block is refused. Used again for blocks that waited. */
 export function receiveBlock(doc: Document, start: usize, end: usize): Status {
+  return load<u8>(start) < BRIEF ? receiveFull(doc, start, end) : receiveBrief(doc, start, end);
+}
+
+function receiveBrief(doc: Document, start: usize, end: usize): Status {
+  if (load<u8>(start) >= KEYSTROKE && applyKeystroke(doc, start, end)) {
+    const seq = replicaAt(doc, keystrokeAuthor).seq + 1;
+    finishBlock(doc, keystrokeAuthor, seq, seq, doc.log.start + doc.log.length, keystrokeEnd);
+    return Status.Ok;
+  }
+  const status = expandBrief(doc, start, end);
+  if (status == Status.Ok) return receiveFull(doc, doc.log.start + doc.log.length, fullEnd);
+  if (status != Status.Waiting) return status;
+  neededReplica = strangerName;
+  neededSeq = 1;
+  return mayWait ? keepStranger(doc, start, end, strangerName) : Status.Waiting;
+}
+
+function receiveFull(doc: Document, start: usize, end: usize): Status {
   const reader = readerOver(0, start, end);
   const kind = readByte(reader) & 15;
   readU32(reader);
-  if (kind == <u32>BlockKind.Snapshot) return receiveSnapshot(doc, reader, stampLimit);
+  if (kind == <u32>BlockKind.Snapshot) {
+    const status = receiveSnapshot(doc, reader, stampLimit);
+    if (status == Status.Ok) {
+      hasSnapshotNews = true;
+      doc.hasUndeclared = true;
+    }
+    return status;
+  }
   return receiveOps(doc, reader, start, kind == <u32>BlockKind.Void);
 }
 
@@ -105,7 +151,7 @@ function receiveOps(doc: Document, reader: Reader, start: usize, isVoid: bool): 
   if (status == Status.Waiting) return mustWait(doc, start, reader.end, missingReplica, missingSeq);
   if (status != Status.Ok) return status;
   applyBatch(doc);
-  finishBlock(doc, start, reader.end);
+  finishBlock(doc, author, seqFrom, seqFrom + blockUnits - 1, start, reader.end);
   return Status.Ok;
 }
 
@@ -120,17 +166,17 @@ function receiveVoid(doc: Document, reader: Reader, start: usize): Status {
   const elems = readU32(reader);
   if (reader.bad || reader.at != reader.end || known != 0 || elems > blockUnits) return Status.InvalidUpdate;
   elemsSkip(doc, adoptAuthor(doc), elems);
-  finishBlock(doc, start, reader.end);
+  finishBlock(doc, author, seqFrom, seqFrom + blockUnits - 1, start, reader.end);
   return Status.Ok;
 }
 
-function finishBlock(doc: Document, start: usize, end: usize): void {
-  const record = replicaAt(doc, author);
-  const from = seqFrom;
-  const to = seqFrom + blockUnits - 1;
-  record.seq = to;
+function finishBlock(doc: Document, author: u32, from: u32, to: u32, start: usize, end: usize): void {
+  replicaAt(doc, author).seq = to;
+  doc.hasUndeclared = true;
   const offset = doc.log.length;
-  writeBytes(doc.log, start, end - start);
+  // A brief block's full form lies where it belongs.
+  if (start == doc.log.start + offset) doc.log.length += end - start;
+  else writeBytes(doc.log, start, end - start);
   logAdd(doc, offset, author, from, to, false);
   wake(doc, author);
 }

@@ -4,7 +4,7 @@
 // is cut between any two elements, since each takes a seq of its own.
 
 import { BlockKind, OpKind } from "../abi";
-import { Writer, writeByte, writeBytes, writeFixed64, writeU32, writeU64, zigzag } from "../memory/bytes";
+import { Writer, putU32, writeByte, writeBytes, writeFixed64, writeRoom, writeU32, writeU64, zigzag } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 import { tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
@@ -16,6 +16,8 @@ import { unitsToUtf8 } from "./utf8";
 
 const SEAL_BYTES: usize = 65536;
 const INSERT_UNITS: u32 = 16384;
+/** Longer insertions need longer heads. */
+const PLAIN_UNITS: u32 = 32;
 
 @unmanaged
 export class LogEntry {
@@ -51,6 +53,42 @@ export function seal(doc: Document): void {
   if (count == 0) return;
   const self = replicaAt(doc, doc.self);
   elemNext = self.elems - insertedUnits(doc);
+  if (count == 1 && !doc.hasUndeclared && openAt(doc, 0).units <= PLAIN_UNITS) sealPlain(doc, self, openAt(doc, 0));
+  else sealAll(doc, self, count);
+  doc.open.count = 0;
+  doc.openValues.length = 0;
+}
+
+/**
+ * One op on top of what its author had seen before, as a keystroke is, mostly needs no tables: then it is written where it
+ * stays, in the log.
+ */
+function sealPlain(doc: Document, self: Replica, op: OpenOp): void {
+  const log = doc.log;
+  const offset = log.length;
+  begin(doc);
+  ops = log;
+  let at = writeRoom(log, 32);
+  store<u8>(at, batchHead(BlockKind.Batch));
+  store<u64>(at, self.id, 2);
+  at = putU32(putU32(at + 10, doc.openFrom), op.units);
+  store<u8>(at, 0);
+  const opsAt = at + 1 - log.start;
+  log.length = opsAt;
+  let done: u32 = 0;
+  while (done < op.units) done += writeOp(doc, op, done);
+  const bodyBytes = log.length - offset - 2;
+  if (bodyBytes < 128 && !(replicaCount != 0 || containerCount != 0 || hasStamps)) {
+    store<u8>(log.start + offset, <u8>bodyBytes, 1);
+    return logAdd(doc, offset, doc.self, doc.openFrom, doc.openFrom + op.units - 1, true);
+  }
+  ops = scratchWriter(0);
+  writeBytes(ops, log.start + opsAt, log.length - opsAt);
+  log.length = offset;
+  finish(doc, self, doc.openFrom);
+}
+
+function sealAll(doc: Document, self: Replica, count: u32): void {
   let seqFrom = doc.openFrom;
   let index: u32 = 0;
   let done: u32 = 0;
@@ -67,8 +105,6 @@ export function seal(doc: Document): void {
     finish(doc, self, seqFrom);
     seqFrom += units;
   }
-  doc.open.count = 0;
-  doc.openValues.length = 0;
 }
 
 function insertedUnits(doc: Document): u32 {
@@ -258,6 +294,8 @@ function writeCounted(body: Writer, count: u32, table: Writer): void {
 /** What this replica has seen of others since its last batch: with that batch, the frontier this one was made on. */
 function writeFrontier(doc: Document, frontier: Writer): u32 {
   let count: u32 = 0;
+  if (!doc.hasUndeclared) return count;
+  doc.hasUndeclared = false;
   for (let i: u32 = 0; i < doc.replicas.count; i++) {
     const record = replicaAt(doc, i);
     if (i == doc.self || record.seq <= record.declared) continue;

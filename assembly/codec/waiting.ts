@@ -5,7 +5,8 @@
 
 import { Limit, Status } from "../abi";
 import { arenaBlock, arenaUnblock } from "../memory/arena";
-import { Document } from "../document";
+import { Document, TAG_STRANGER } from "../document";
+import { NONE, mapDelete, mapGet, mapSet } from "../memory/hashmap";
 import { Replica, replicaAt, replicaOpen } from "../replica";
 
 @unmanaged
@@ -29,27 +30,61 @@ export function waitingEnd(block: usize): usize { return block + HEADER + change
 
 /** Keeps a copy of a block until `id` has reached `seq`. */
 export function keepWaiting(doc: Document, start: usize, end: usize, id: u64, seq: u32): Status {
-  const bytes = end - start;
-  if (doc.waitingCount >= <u32>Limit.WaitingBlocks || doc.waitingBytes + bytes > <usize>Limit.WaitingBytes) return Status.TooLarge;
+  const block = keep(doc, start, end - start, seq);
+  if (block == 0) return Status.TooLarge;
+  enqueue(replicaAt(doc, replicaOpen(doc, id)), block, seq);
+  return Status.Waiting;
+}
+
+/** A copy of the block, 0 when no more of them may wait. */
+function keep(doc: Document, start: usize, bytes: usize, seq: u32): usize {
+  if (doc.waitingCount >= <u32>Limit.WaitingBlocks || doc.waitingBytes + bytes > <usize>Limit.WaitingBytes) return 0;
   const block = arenaBlock(doc.arena, bytes + HEADER);
+  changetype<WaitingBlock>(block).next = 0;
   changetype<WaitingBlock>(block).seq = seq;
   changetype<WaitingBlock>(block).bytes = bytes;
   memory.copy(block + HEADER, start, bytes);
-  enqueue(replicaAt(doc, replicaOpen(doc, id)), block, seq);
   doc.waitingCount++;
   doc.waitingBytes += bytes;
+  return block;
+}
+
+/** Keeps a copy of a brief block until a replica of that name is known. */
+export function keepStranger(doc: Document, start: usize, end: usize, name: u32): Status {
+  const block = keep(doc, start, end - start, 0);
+  if (block == 0) return Status.TooLarge;
+  const others = mapGet(doc.index, TAG_STRANGER | <u64>name);
+  if (others != NONE) changetype<WaitingBlock>(block).next = <usize>others;
+  mapSet(doc.arena, doc.index, TAG_STRANGER | <u64>name, <u32>block);
   return Status.Waiting;
+}
+
+/** Moves the blocks that name a replica now known to the ready queue. */
+export function wakeStrangers(doc: Document, name: u32): void {
+  const first = mapGet(doc.index, TAG_STRANGER | <u64>name);
+  if (first == NONE) return;
+  mapDelete(doc.index, TAG_STRANGER | <u64>name);
+  let block = <usize>first;
+  while (block != 0) {
+    const next = changetype<WaitingBlock>(block).next;
+    makeReady(block);
+    block = next;
+  }
+}
+
+function makeReady(block: usize): void {
+  changetype<WaitingBlock>(block).next = 0;
+  if (ready == 0) ready = block; else changetype<WaitingBlock>(readyLast).next = block;
+  readyLast = block;
 }
 
 /** Keeps the list in order of seq. Blocks mostly come in order, so the end is tried first. */
 function enqueue(record: Replica, block: usize, seq: u32): void {
   const last = record.waitingLast;
   if (record.waiting == 0) {
-    changetype<WaitingBlock>(block).next = 0;
     record.waiting = block;
     record.waitingLast = block;
   } else if (changetype<WaitingBlock>(last).seq <= seq) {
-    changetype<WaitingBlock>(block).next = 0;
     changetype<WaitingBlock>(last).next = block;
     record.waitingLast = block;
   } else {
@@ -74,9 +109,7 @@ export function wake(doc: Document, replica: u32): void {
   while (record.waiting != 0 && changetype<WaitingBlock>(record.waiting).seq <= record.seq) {
     const block = record.waiting;
     record.waiting = changetype<WaitingBlock>(block).next;
-    changetype<WaitingBlock>(block).next = 0;
-    if (ready == 0) ready = block; else changetype<WaitingBlock>(readyLast).next = block;
-    readyLast = block;
+    makeReady(block);
   }
 }
 

@@ -149,6 +149,14 @@ export function findVersion(doc: Document, lv: u32): void {
   const leaf = leafOf(doc, lv);
   const count = leafCount(leaf);
   let i: u32 = 0;
+  // Who asks for an element mostly asks for it, or for a neighbour of its span, again.
+  if (leaf == foundLeaf && foundEntry < count) {
+    const offset = lv - spanLv(leaf, foundEntry);
+    if (offset < sizeOf(spanLength(leaf, foundEntry))) {
+      foundOffset = offset;
+      return;
+    }
+  }
   while (i < count) {
     const offset = lv - spanLv(leaf, i);
     if (offset < sizeOf(spanLength(leaf, i))) {

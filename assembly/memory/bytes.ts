@@ -62,6 +62,13 @@ export function readU64(reader: Reader): u64 {
   return 0;
 }
 
+export function readFixed32(reader: Reader): u32 {
+  if (remaining(reader) < 4) { reader.bad = true; return 0; }
+  const value = load<u32>(reader.at);
+  reader.at += 4;
+  return value;
+}
+
 export function readFixed64(reader: Reader): u64 {
   if (remaining(reader) < 8) { reader.bad = true; return 0; }
   const value = load<u64>(reader.at);
@@ -124,6 +131,11 @@ export function writeU32(writer: Writer, value: u32): void {
   else writeU64(writer, <u64>value);
 }
 
+export function writeFixed32(writer: Writer, value: u32): void {
+  store<u32>(writeRoom(writer, 4), value);
+  writer.length += 4;
+}
+
 export function writeFixed64(writer: Writer, value: u64): void {
   store<u64>(writeRoom(writer, 8), value);
   writer.length += 8;
@@ -149,4 +161,14 @@ export function copyBytes(to: usize, from: usize, bytes: usize): void {
     from += 2;
   }
   if (bytes != 0) store<u8>(to, load<u8>(from));
+}
+
+/** Writes a varint at `at`, where there is room for it; returns where it ends. */
+export function putU32(at: usize, value: u32): usize {
+  while (value >= 0x80) {
+    store<u8>(at++, <u8>(value | 0x80));
+    value >>>= 7;
+  }
+  store<u8>(at, <u8>value);
+  return at + 1;
 }

@@ -8,7 +8,7 @@ import { Table } from "./table";
 
 const arena: Arena = changetype<Arena>(memory.data(64, 16));
 const writers: usize = memory.data(128, 16);
-const tables: usize = memory.data(96, 16);
+const tables: usize = memory.data(128, 16);
 
 export function scratchArena(): Arena { return arena; }
 
@@ -22,8 +22,13 @@ export function scratchWriter(slot: i32): Writer {
 
 /** Slot 0 to 7: an empty table for records of `bytes` bytes. */
 export function scratchTable(slot: i32, bytes: usize): Table {
-  const table = changetype<Table>(tables + <usize>slot * 12);
+  const at = tables + <usize>slot * 16;
+  const table = changetype<Table>(at);
   table.count = 0;
-  table.room = table.start == 0 ? 0 : <u32>(blockCapacity(table.start) / bytes);
+  // Mostly the records are as long as last time, and the room is known.
+  if (load<u32>(at, 12) != <u32>bytes) {
+    store<u32>(at, <u32>bytes, 12);
+    table.room = table.start == 0 ? 0 : <u32>(blockCapacity(table.start) / bytes);
+  }
   return table;
 }

@@ -38,6 +38,17 @@ describe('the format', () => {
       + '09 03 01 02 00 05 7469746c65 00 04 05 02 c3a9 04 01 05 05 02 03 05 01 78')));
   });
 
+  it('tells listeners a keystroke and a line break as these bytes', () => {
+    const { doc } = sample();
+    doc.tell();
+    const text = doc.container(['text'], Kind.Text);
+    const typed = ['!', '\n'].map((character) => {
+      doc.textInsert(text, doc.textLength(text), character);
+      return hex(doc.tell()!);
+    });
+    expect(typed).toEqual(['a1a98de38008', hex(bytes('90 08 a98de380 09 18 01 0a'))]);
+  });
+
   it('writes a snapshot as these bytes', () => {
     expect(hex(sample().doc.snapshot())).toBe(hex(bytes('12 54 2a9e99a5 0000e80300000000 01 a100000000000000 07 03 01 00 03'
       + '03 00 01 04 74657874 00 04 01 6e 00 05 04 74616773 01 05 7469746c65 00 00 04 05 02 c3a9'

@@ -82,6 +82,19 @@ export class EngineDocument {
     return bytes.length === 0 ? null : bytes;
   }
 
+  /** Own ops since the last call of this, as listeners get them: brief. Null when there are none. A copy. */
+  tell(): Uint8Array | null {
+    engine.document_tell(this.#live());
+    const bytes = outboxCopy();
+    return bytes.length === 0 ? null : bytes;
+  }
+
+  /** What was new in the last `apply`, with what it set free; a snapshot when one was among that. A copy. */
+  news(isBrief: boolean): Uint8Array {
+    engine.document_news(this.#live(), isBrief);
+    return outboxCopy();
+  }
+
   /** The version vector, encoded. A copy. */
   version(): Uint8Array {
     engine.document_version(this.#live());

@@ -54,8 +54,6 @@ export class Document<T extends object = Fields> implements Holder {
   /** Of the replica that own ops are written under now. */
   #ledger!: Ledger;
   readonly #fields = new FieldCache<T>();
-  /** Own updates that listeners have got and whoever stores them has not. */
-  #untaken: Uint8Array[] = [];
   #depth = 0;
   /** The own replica's last seq, as of the last transaction. */
   #seq = 0;
@@ -176,7 +174,7 @@ export class Document<T extends object = Fields> implements Holder {
     if (ops === 0) return;
     this.#seq = seq;
     this.#attachment?.changed(ops);
-    if (this.#updates.count > 0) this.#tellUpdate(this.#takeForListeners());
+    if (this.#updates.count > 0) this.#tellUpdate(this.#engine.tell());
     this.#finish(true);
   }
 
@@ -197,17 +195,8 @@ export class Document<T extends object = Fields> implements Holder {
     if (bytes && bytes.length > 0) this.#calls.add(() => this.#updates.emit(bytes));
   }
 
-  #takeForListeners(): Uint8Array | null {
-    const bytes = this.#engine.take();
-    if (bytes && this.#attachment) this.#untaken.push(bytes);
-    return bytes;
-  }
-
-  /** Own ops since the last call, for whoever stores them. */
-  take(): Uint8Array[] {
-    const rest = this.#engine.take();
-    return this.#untaken.splice(0).concat(rest ?? []);
-  }
+  /** Own ops since the last call, for whoever stores them; null when there are none. */
+  take(): Uint8Array | null { return this.#engine.take(); }
 
   // ---- holder -------------------------------------------------------------------------------------
 
@@ -245,7 +234,7 @@ export class Document<T extends object = Fields> implements Holder {
     this.#checkOpen();
     if (event !== 'update') throw new HeadwaterError('invalid_argument', `there is no event "${String(event)}"; there is "update"`);
     // Ops made before anybody listened are the past: export() has them.
-    if (this.#updates.count === 0) this.#takeForListeners();
+    if (this.#updates.count === 0) this.#engine.tell();
     return this.#updates.add(listener);
   }
 
@@ -272,9 +261,7 @@ export class Document<T extends object = Fields> implements Holder {
    */
   import(bytes: Uint8Array): void {
     checkBytes(bytes);
-    // What is passed on must not change when the caller uses its buffer again.
-    const isPassedOn = this.#attachment !== null || this.#updates.count > 0;
-    this.#apply(isPassedOn ? bytes.slice() : bytes, (news) => this.#attachment?.imported(news));
+    this.#apply(bytes, (news) => this.#attachment?.imported(news));
   }
 
   /** Applies what came from elsewhere as one transaction. */
@@ -284,29 +271,20 @@ export class Document<T extends object = Fields> implements Holder {
     const { engine } = this;
     // Inside a transaction: what was made until now was made before this.
     if (this.#depth > 0) this.#finishOwn();
-    // A version costs more than a small update; it is asked for only when somebody will want to know what was new.
-    const since = this.#attachment || this.#updates.count > 0 ? engine.version() : null;
-    const hadWaiting = since !== null && engine.waiting() > 0;
     try {
-      const { applied, waiting } = engine.apply(bytes);
-      if (applied === 0) return;
-      // What was new is not all that was handed in, and more when something had waited for it.
-      const news = since && (waiting > 0 || hadWaiting ? engine.export(since) : bytes);
-      this.#finishReceived(news, keep);
+      if (engine.apply(bytes).applied > 0) this.#finishReceived(keep);
     } catch (error) {
       // Blocks before a bad one stand.
-      if (!engine.isFreed) this.#finishReceived(since && engine.export(since), keep);
+      if (!engine.isFreed && engine.news(true).length > 0) this.#finishReceived(keep);
       throw error;
     }
   }
 
-  /** @param news  what was new; null when nobody wants to know */
-  #finishReceived(news: Uint8Array | null, keep: (news: Uint8Array) => void): void {
+  #finishReceived(keep: (news: Uint8Array) => void): void {
     if (this.#watched.size > 0) this.distribute(this.#engine.events());
     this.#seq = this.#engine.ownSeq;
-    if (news?.length === 0) return;
-    if (news) keep(news);
-    if (this.#updates.count > 0) this.#tellUpdate(news);
+    if (this.#attachment) keep(this.#engine.news(false));
+    if (this.#updates.count > 0) this.#tellUpdate(this.#engine.news(true));
     this.#finish(false);
   }
 

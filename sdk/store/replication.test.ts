@@ -25,11 +25,11 @@ function setup() {
 
 function twoEntries(): [Uint8Array, Uint8Array] {
   const peer = createDocument();
-  const entries: Uint8Array[] = [];
-  peer.on('update', (bytes) => entries.push(bytes));
   peer.set('a', 1);
+  const first = peer.export();
+  const version = peer.version();
   peer.set('b', 2);
-  return entries as [Uint8Array, Uint8Array];
+  return [first, peer.export(version)];
 }
 
 describe('a frame of which the second entry is bad', () => {

@@ -147,7 +147,8 @@ export class Replication implements Attachment {
   #flush(): void {
     this.#isFlushScheduled = false;
     if (this.#state === 'closed') return;
-    this.recorder.keep(this.document.take().flatMap(splitUpdate), true);
+    const own = this.document.take();
+    if (own) this.recorder.keep(splitUpdate(own), true);
     if (this.document.engine.logBytes() > logBytesMax) this.document.engine.trim();
   }
 

@@ -18,8 +18,11 @@ const ids = ['00000000000000a1', '7fffffffffffffff', '8000000000000000', 'c0ffee
 export class TextWorld {
   readonly messages: Message[] = [];
   readonly peers: TextPeer[];
+  /** Messages are what listeners get, or what is stored and sent to servers. */
+  readonly isBrief: boolean;
 
   constructor(count: number, readonly random: Random) {
+    this.isBrief = random.chance(0.5);
     this.peers = random.shuffle(ids).slice(0, count).map((id) => new TextPeer(this, id));
   }
 
@@ -67,7 +70,7 @@ export class TextPeer {
 
   /** Sends what was written since the last flush to everybody else. */
   flush(): void {
-    const bytes = this.engine.take();
+    const bytes = this.world.isBrief ? this.engine.tell() : this.engine.take();
     if (bytes === null) return;
     this.#endPart();
     const message = { bytes, parts: this.#parts, author: this.id, seqTo: this.engine.seqOf(this.id) };
