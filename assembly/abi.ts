@@ -79,4 +79,7 @@ export enum Limit {
   WaitingBytes = 16777216,
   /** Elements of one document, tombstones included. */
   Versions = 67108864,
+  /** Elements a snapshot may bring whatever its size, and how many more for each of its bytes. */
+  SnapshotVersions = 262144,
+  SnapshotVersionsPerByte = 16,
 }

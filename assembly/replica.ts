@@ -31,9 +31,8 @@ export class Replica {
   /** Rows of this replica by elem: ReplicaRow records. */
   rows: Table;
   rowHint: u32;
-  /** Blocks waiting for ops of this replica, by the seq they need; see waiting.ts. */
+  /** Blocks waiting for ops of this replica, a heap by the seq they need; see waiting.ts. */
   waiting: usize;
-  waitingLast: usize;
   /** What brief blocks call it; 0 when another replica here would be called the same. */
   brief: u32;
   /** A number the encoder in progress gave it; valid while `mark` is that encoder's. */
@@ -199,4 +198,11 @@ export function versionOf(doc: Document, replica: u32, elem: u32): u32 {
   }
   const row = replicaRow(record, low);
   return row.lv0 == NIL ? NIL : row.lv0 + (elem - row.elem0);
+}
+
+/** First elem after the row that \`versionOf\` last found one of this replica in. */
+export function replicaRowEnd(doc: Document, replica: u32): u32 {
+  const record = replicaAt(doc, replica);
+  const next = record.rowHint + 1;
+  return next < record.rows.count ? replicaRow(record, next).elem0 : record.elems;
 }

@@ -8,7 +8,7 @@ import { Document, ROOT, containerAt, containerFind, isHigh, isLow, keyAt, keyFi
 import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
-import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, rowEnd, versionOf, versionRow } from "../replica";
+import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, replicaRowEnd, rowEnd, versionOf, versionRow } from "../replica";
 import { findVersion, foundEntry, foundLeaf, foundOffset, leafOf, leafSequence, spanEndFound, spanLeft, spanLength, spanRight } from "../crdt/sequence-tree";
 
 // Numbers of `other`, translated to `doc`; NONE is not here.
@@ -67,8 +67,11 @@ function agreesOnRow(doc: Document, other: Document, index: u32): bool {
   return agreesOnElements(doc, other, here, elem, row.lv0, shared) && areGoodOrigins(doc, other, row.lv0 + shared, row.lv0 + count);
 }
 
+/** A row at a time: a void of four billion elements is a few bytes. */
 function areVoid(doc: Document, replica: u32, elem: u32, count: u32): bool {
-  for (let i: u32 = 0; i < count; i++) if (versionOf(doc, replica, elem + i) != NIL) return false;
+  for (let at = elem; at - elem < count; at = replicaRowEnd(doc, replica)) {
+    if (versionOf(doc, replica, at) != NIL) return false;
+  }
   return true;
 }
 

@@ -1,5 +1,7 @@
 // The constants of the update format that writer and reader share. FORMAT.md explains them.
 
+import { Limit } from "../abi";
+
 /** High half of a block's first byte: the format's version. */
 export const FORMAT_VERSION: u32 = 1;
 
@@ -15,6 +17,12 @@ export const NEWEST: u32 = 3;
 // How a snapshot packs text.
 export const PACKED_NOT: u32 = 0;
 export const PACKED_LZ: u32 = 1;
+
+/** Elements a snapshot of this many bytes, behind its checksum, may bring: a few bytes cannot make anybody pay for millions. */
+export function versionsAllowed(bytes: usize): u32 {
+  const allowed = <u64>Limit.SnapshotVersions + <u64>bytes * <u64>Limit.SnapshotVersionsPerByte;
+  return <u32>min<u64>(allowed, Limit.Versions);
+}
 
 // @ts-ignore: decorator
 @inline export function batchHead(kind: u32): u32 { return (FORMAT_VERSION << 4) | kind; }

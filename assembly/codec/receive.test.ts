@@ -4,7 +4,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
 import { voidOf } from '../../sdk/core/codec.js';
+import { engine } from '../../sdk/core/wasm.js';
 import { batch, bytesOf, fixed64, snapshot, voidBlock, type Part } from '../../sdk/testing/crafted.js';
+import { Random, seedFromEnv } from '../../sdk/testing/seed.js';
 import { concat } from '../../sdk/testing/text-peers.js';
 
 const [a, b, c] = ['00000000000000a1', '00000000000000b2', '00000000000000c3'];
@@ -168,6 +170,22 @@ describe('a block that waits', () => {
     expect([doc.toJSON(), doc.waiting()]).toEqual([{ n: 2 }, 0]);
   });
 
+  it('is applied in its turn, in whatever order they came', () => {
+    const seed = seedFromEnv();
+    const random = new Random(seed);
+    const [author, other] = [new EngineDocument(a), new EngineDocument(c)];
+    const updates: Uint8Array[] = [];
+    for (let i = 0; i < 300; i++) {
+      const writer = random.pick([author, other]);
+      writer.textInsert(writer.container(['text'], Kind.Text), 0, `${i} `);
+      updates.push(writer.take()!);
+      if (random.chance(0.2)) for (const peer of [author, other]) peer.apply(concat(updates));
+    }
+    author.apply(concat(updates));
+    while (updates.length > 0) doc.apply(updates.splice(random.int(updates.length), 1)[0]);
+    expect([seed, doc.digest(), doc.waiting()]).toEqual([seed, author.digest(), 0]);
+  });
+
   it('is one of at most 16,384, which together have at most 16 MiB', () => {
     const block = (seq: number) => batch(a, seq, 1, [8, 1, 0, Kind.Counter, 'n'], [4, 1, 2]);
     doc.apply(concat(Array.from({ length: 16_384 }, (_, i) => block(i + 2))));
@@ -187,7 +205,8 @@ describe('a snapshot', () => {
     snapshot(fixed64(0n), 1, fixed64(replica), seq, elems, rows, 1, 0, Kind.Text, 'text', 0, text);
   /** Spans (zigzag version step, length × 2 + isDeleted), no origins but the predicted ones. */
   const spans = (versions: number[], lengths: number[], visible: string, pairs: Part = 0): Part =>
-    [versions.length, bytesOf(versions.length), bytesOf(versions), bytesOf(lengths.length), bytesOf(lengths), 0, 0, 0, visible, pairs];
+    [versions.length, column(versions), column(lengths), 0, 0, 0, visible, pairs];
+  const column = (numbers: number[]): Part => [bytesOf(numbers).length, bytesOf(numbers)];
 
   it('written by hand is read', () => {
     doc.apply(oneText(a, 3, 3, [1, 0, 3], spans([0], [6], 'abc')));
@@ -210,6 +229,37 @@ describe('a snapshot', () => {
   it('may not know more ops and fewer elements', () => {
     write('abc');
     refuses(oneText(a, 5, 2, [1, 0, 2], spans([0], [4], 'ab')));
+  });
+
+  it('of a few bytes may bring 262,144 elements and 16 for each byte, no more', () => {
+    const claiming = (versions: number) => oneText(a, versions, versions, [1, 0, versions], spans([0], [versions * 2 + 1], ''));
+    refuses(claiming(67_108_864));
+    const used = engine.memory_used();
+    expect(() => doc.apply(claiming(67_108_864))).toThrow();
+    expect(engine.memory_used()).toBe(used);
+    // Head, length and checksum are no part of the body.
+    const paid = 262_144 + 16 * (claiming(262_144).length - 6);
+    refuses(claiming(paid + 1));
+    doc.apply(claiming(paid));
+    expect(doc.seqOf(a)).toBe(paid);
+  });
+
+  it('of many deleted elements pays for them in zero bytes, and loads', () => {
+    const author = new EngineDocument(a);
+    const text = author.container(['text'], Kind.Text);
+    for (let i = 0; i < 20; i++) author.textInsert(text, 0, 'some words '.repeat(10_000));
+    author.textDelete(text, 0, author.textLength(text) - 5);
+    const bytes = author.snapshot();
+    expect(bytes.length).toBeLessThan(130_000);
+    doc.apply(bytes);
+    expect([doc.toJSON(), doc.digest()]).toEqual([{ text: 'ords ' }, author.digest()]);
+  });
+
+  it('that voids four billion elements is compared with a void of as many in no time', () => {
+    doc.apply(voidBlock(a, 1, 4_000_000_000, 4_000_000_000));
+    doc.apply(oneText(a, 4_000_000_001, 4_000_000_000, [1, 1, 4_000_000_000], 0));
+    expect(doc.seqOf(a)).toBe(4_000_000_001);
+    refuses(oneText(a, 4_000_000_002, 4_000_000_001, [2, 1, 3_999_999_999, 0, 2], spans([0], [4], 'ab')));
   });
 
   it('may not say otherwise what a known element is, nor delete half a pair', () => {
@@ -253,7 +303,7 @@ describe('a snapshot', () => {
     ['a version twice', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0, 5], [6, 6], 'abcabc'))],
     ['an origin younger than what hangs on it', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, [1, 1, 0, 1, 6, 1, 3, bytesOf([0, 2, 0]), 0, 'abc', 0])],
     ['less text than units', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0], [6], 'ab'))],
-    ['something after the end', snapshot(fixed64(0n), 0, 0, 0, 0, 0)],
+    ['something after the end', snapshot(fixed64(0n), 0, 0, 0, 0, 1)],
   ])('with %s is refused', (_name, bytes) => refuses(bytes));
 });
 

@@ -18,7 +18,7 @@ import { agrees } from "./agreement";
 import { mergeDocument } from "./merge";
 import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
 import { isKey, isValue } from "./values";
-import { PACKED_LZ, PACKED_NOT } from "./grammar";
+import { PACKED_LZ, PACKED_NOT, versionsAllowed } from "./grammar";
 import { lzUnpack } from "./lz";
 import { utf8ToUnits } from "./utf8";
 import { STAMP_MAX } from "../time/hlc";
@@ -73,16 +73,20 @@ let containers: Table = changetype<Table>(0);
 let elemsClaimed: Table = changetype<Table>(0);
 /** Versions that the texts read so far list. As many as there are and each of them somewhere is each of them once. */
 let versionsListed: u32 = 0;
+/** Elements the snapshot may bring, by its bytes. */
+let versionsMax: u32 = 0;
 
 function readState(doc: Document, reader: Reader): bool {
   versionsListed = 0;
+  versionsMax = versionsAllowed(remaining(reader));
   doc.stamp = readFixed64(reader);
   if (doc.stamp > STAMP_MAX) return false;
   if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readContainers(doc, reader)) return false;
   for (let i: u32 = 0; i < containers.count; i++) {
     if (!readContainerState(doc, load<u32>(containers.start + ((<usize>i) << 2)), reader)) return false;
   }
-  return reader.at == reader.end && isCovered(doc);
+  while (reader.at < reader.end) if (readByte(reader) != 0) return false;
+  return isCovered(doc);
 }
 
 /** Replica numbers of the snapshot, translated: the fresh document already has its own replica as number 0. */
@@ -122,7 +126,7 @@ function readRows(doc: Document, reader: Reader): bool {
     if (<u64>replicaAt(doc, index).elems + <u64>size > <u64>load<u32>(elemsClaimed.start + ((<usize>number) << 2))) return false;
     if ((head & 1) != 0) elemsSkip(doc, index, size);
     else if (size != 0) {
-      if (size > <u32>Limit.Versions - doc.versions) return false;
+      if (size > versionsMax - doc.versions) return false;
       versionsAdd(doc, index, size);
     }
   }

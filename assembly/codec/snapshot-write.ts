@@ -16,7 +16,7 @@ import { entryAt } from "../crdt/map";
 import { cellAt } from "../crdt/counter";
 import { Dot, elementAt } from "../crdt/set";
 import { checksum } from "./checksum";
-import { PACKED_LZ, PACKED_NOT, batchHead } from "./grammar";
+import { PACKED_LZ, PACKED_NOT, batchHead, versionsAllowed } from "./grammar";
 import { predictOrigins, spanRecord } from "./prediction";
 import { lzPack } from "./lz";
 import { writeUtf8 } from "./utf8";
@@ -32,6 +32,7 @@ export function writeSnapshot(doc: Document, out: Writer): void {
   writeRows(doc, body);
   const count = writeContainers(doc, body);
   for (let i: u32 = 0; i < count; i++) writeState(doc, containerNumbered(i), body);
+  while (versionsAllowed(body.length) < doc.versions) writeFixed64(body, 0);
   writeByte(out, batchHead(BlockKind.Snapshot));
   writeU32(out, <u32>body.length + 4);
   store<u32>(writeRoom(out, 4), checksum(body.start, body.length));

@@ -2,18 +2,23 @@
 //
 // A hostile peer could fill memory with them, so their number and bytes are bounded; past that the update is refused
 // as too large and its sender may offer it again later. Nothing already waiting is pushed out.
+//
+// Each replica's blocks are a pairing heap (Fredman, Sedgewick, Sleator & Tarjan, 1986): in whatever order they come, n of
+// them cost n log n.
 
 import { Limit, Status } from "../abi";
 import { arenaBlock, arenaUnblock } from "../memory/arena";
 import { Document, TAG_STRANGER } from "../document";
 import { NONE, mapDelete, mapGet, mapSet } from "../memory/hashmap";
-import { Replica, replicaAt, replicaOpen } from "../replica";
+import { replicaAt, replicaOpen } from "../replica";
 
 @unmanaged
 export class WaitingBlock {
   next: usize;
   seq: u32;
   bytes: usize;
+  /** First of the blocks under this one in the heap, chained by `next`; none needs a lower seq than it. */
+  child: usize;
 }
 
 const HEADER: usize = 16;
@@ -32,7 +37,8 @@ export function waitingEnd(block: usize): usize { return block + HEADER + change
 export function keepWaiting(doc: Document, start: usize, end: usize, id: u64, seq: u32): Status {
   const block = keep(doc, start, end - start, seq);
   if (block == 0) return Status.TooLarge;
-  enqueue(replicaAt(doc, replicaOpen(doc, id)), block, seq);
+  const record = replicaAt(doc, replicaOpen(doc, id));
+  record.waiting = joined(record.waiting, block);
   return Status.Waiting;
 }
 
@@ -43,6 +49,7 @@ function keep(doc: Document, start: usize, bytes: usize, seq: u32): usize {
   changetype<WaitingBlock>(block).next = 0;
   changetype<WaitingBlock>(block).seq = seq;
   changetype<WaitingBlock>(block).bytes = bytes;
+  changetype<WaitingBlock>(block).child = 0;
   memory.copy(block + HEADER, start, bytes);
   doc.waitingCount++;
   doc.waitingBytes += bytes;
@@ -78,29 +85,36 @@ function makeReady(block: usize): void {
   readyLast = block;
 }
 
-/** Keeps the list in order of seq. Blocks mostly come in order, so the end is tried first. */
-function enqueue(record: Replica, block: usize, seq: u32): void {
-  const last = record.waitingLast;
-  if (record.waiting == 0) {
-    record.waiting = block;
-    record.waitingLast = block;
-  } else if (changetype<WaitingBlock>(last).seq <= seq) {
-    changetype<WaitingBlock>(last).next = block;
-    record.waitingLast = block;
-  } else {
-    insertSorted(record, block, seq);
-  }
+/** Two heaps as one: the top that needs more goes under the other. Either may be 0. */
+function joined(a: usize, b: usize): usize {
+  if (a == 0) return b;
+  if (b == 0) return a;
+  const isFirst = changetype<WaitingBlock>(a).seq <= changetype<WaitingBlock>(b).seq;
+  const top = changetype<WaitingBlock>(isFirst ? a : b);
+  const under = isFirst ? b : a;
+  changetype<WaitingBlock>(under).next = top.child;
+  top.child = under;
+  return changetype<usize>(top);
 }
 
-function insertSorted(record: Replica, block: usize, seq: u32): void {
-  let previous: usize = 0;
-  let at = record.waiting;
-  while (changetype<WaitingBlock>(at).seq <= seq) {
-    previous = at;
-    at = changetype<WaitingBlock>(at).next;
+/** What is left of a heap without its top, whose first child is given: joined in pairs, and those from the last on. */
+function joinedAll(child: usize): usize {
+  let pairs: usize = 0;
+  while (child != 0) {
+    const second = changetype<WaitingBlock>(child).next;
+    const rest = second == 0 ? second : changetype<WaitingBlock>(second).next;
+    const pair = joined(child, second);
+    changetype<WaitingBlock>(pair).next = pairs;
+    pairs = pair;
+    child = rest;
   }
-  changetype<WaitingBlock>(block).next = at;
-  if (previous == 0) record.waiting = block; else changetype<WaitingBlock>(previous).next = block;
+  let heap: usize = 0;
+  while (pairs != 0) {
+    const rest = changetype<WaitingBlock>(pairs).next;
+    heap = joined(heap, pairs);
+    pairs = rest;
+  }
+  return heap;
 }
 
 /** Moves the blocks a replica's progress sets free to the ready queue. */
@@ -108,7 +122,7 @@ export function wake(doc: Document, replica: u32): void {
   const record = replicaAt(doc, replica);
   while (record.waiting != 0 && changetype<WaitingBlock>(record.waiting).seq <= record.seq) {
     const block = record.waiting;
-    record.waiting = changetype<WaitingBlock>(block).next;
+    record.waiting = joinedAll(changetype<WaitingBlock>(block).child);
     makeReady(block);
   }
 }
