@@ -106,12 +106,16 @@ export class Event { kind: u32; container: u32; a: u32; b: u32; c: u32; }
 
 export const ROOT: u32 = 0;
 
+/** The document that is being made or loaded, 0 when none is. Whoever would free it may not come to it: see documentLose. */
+let unfinished: usize = 0;
+
 export function documentCreate(id: u64): Document {
   const bytes = offsetof<Document>() + offsetof<Arena>();
   const block = blockAlloc(bytes);
   setBlockPrev(block, 0);
   setBlockNext(block, 0);
   memory.fill(block, 0, bytes);
+  unfinished = block;
   const doc = changetype<Document>(block);
   doc.arena = changetype<Arena>(block + offsetof<Document>());
   doc.arena.blocks = block;
@@ -163,7 +167,19 @@ export function zeroed(doc: Document, bytes: usize): usize {
 }
 
 export function documentFree(doc: Document): void {
+  documentFinish();
   arenaFree(doc.arena.blocks);
+}
+
+/** The document last made has an owner now. */
+export function documentFinish(): void { unfinished = 0; }
+
+/** Memory ran out while a call worked on `doc` (0 is none): frees it, and what the call had begun. */
+export function documentLose(doc: usize): void {
+  isReceiving = false;
+  const begun = unfinished;
+  if (begun != 0) documentFree(changetype<Document>(begun));
+  if (doc != 0) documentFree(changetype<Document>(doc));
 }
 
 /**
@@ -171,6 +187,7 @@ export function documentFree(doc: Document): void {
  * the handle is its address; everything else the old arena had is freed.
  */
 export function documentBecome(doc: Document, other: Document): void {
+  documentFinish();
   const block = changetype<usize>(doc);
   const old = doc.arena;
   arenaRelease(old, block);

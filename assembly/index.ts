@@ -8,8 +8,9 @@ import { Kind, Limit, Mail, Status } from "./abi";
 import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, mailCell, outboxWriter, reserveInbox, sendView, sendWriter, setMail } from "./memory/mailbox";
 import { NONE } from "./memory/hashmap";
+import { scratchFree } from "./memory/scratch";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
-import { Document, containerAt, containerOpen, documentCreate, documentFree, keyAt, keyOpen, receiving } from "./document";
+import { Document, containerAt, containerOpen, documentCreate, documentFinish, documentFree, documentLose, keyAt, keyOpen, receiving } from "./document";
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
@@ -42,8 +43,20 @@ export function memory_limit(bytes: usize): void { limitBlocks(bytes); }
 
 // ---- document -------------------------------------------------------------------------------------
 
-export function document_create(high: u32, low: u32): Document { return documentCreate(joined(high, low)); }
+export function document_create(high: u32, low: u32): Document {
+  const doc = documentCreate(joined(high, low));
+  documentFinish();
+  return doc;
+}
+
 export function document_free(doc: Document): void { documentFree(doc); }
+
+/** Memory ran out in a call on `doc`, which may be left by halves: frees it and what the call had begun; 0 when it was on none. */
+export function document_lose(doc: usize): void {
+  documentLose(doc);
+  scratchFree();
+}
+
 export function document_memory(doc: Document): usize { return doc.arena.bytes; }
 export function document_observe(doc: Document, isObserved: bool): void { doc.isObserved = isObserved; }
 

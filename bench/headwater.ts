@@ -1,5 +1,6 @@
-// Headwater as a workload sees it: the public names of `headwater`, nothing from inside.
+// Headwater as a workload sees it: the public names of `headwater`, nothing from inside but a count.
 
+import { Kind } from '../sdk/core/document.js';
 import { createDocument } from '../sdk/index.js';
 import type { Document } from '../sdk/index.js';
 import type { Replica, System } from './system.js';
@@ -30,7 +31,8 @@ function replicaOf(document: Document): Replica {
     listen: (keep) => { document.on('update', keep); },
     apply: (update) => { document.import(update); },
     save: () => document.snapshot(),
-    memoryBytes: () => document.engine.memoryBytes(),
+    memoryBytes: () => document.memoryBytes,
+    spans: () => document.engine.textSpans(document.engine.container(['text'], Kind.Text)),
     free: () => { document.close(); },
   };
 }

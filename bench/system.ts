@@ -28,5 +28,7 @@ export interface Replica {
   transact?(work: () => void): void;
   /** Bytes of memory the document holds, where a system can say. */
   memoryBytes?(): number;
+  /** Runs of characters it keeps the text in. */
+  spans?(): number;
   free(): void;
 }

@@ -5,6 +5,7 @@ import { newReplicaId, type ReplicaId } from './core/replica.js';
 import { Document, type Fields } from './store/document.js';
 
 export { HeadwaterError, errorCodes, type ErrorCode } from './core/errors.js';
+export { setMemoryLimit } from './core/memory.js';
 export { isReplicaId, newReplicaId, type ReplicaId } from './core/replica.js';
 export type { JsonValue } from './core/values.js';
 export { type Client } from './store/client.js';

@@ -4,7 +4,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
 import { voidOf } from '../../sdk/core/codec.js';
-import { engine } from '../../sdk/core/wasm.js';
+import * as engine from '../../sdk/core/wasm.js';
 import { batch, bytesOf, fixed64, snapshot, voidBlock, type Part } from '../../sdk/testing/crafted.js';
 import { Random, seedFromEnv } from '../../sdk/testing/seed.js';
 import { concat } from '../../sdk/testing/text-peers.js';

@@ -3,9 +3,32 @@
 import { describe, expect, it } from '@jest/globals';
 import { EngineDocument, Kind, rootContainer } from '../../sdk/core/document.js';
 import * as engine from '../../sdk/core/wasm.js';
+import { readRecording } from '../../server/e2e/recording.js';
+import { findTrace } from '../../server/e2e/traces.js';
 import { Random } from '../../sdk/testing/seed.js';
 
 const [a, b] = ['00000000000000a1', 'ffffffffffffffff'];
+
+/** Somebody's hour of typing, as it was recorded; none where the recordings are not. */
+function recordedSnapshot(): Uint8Array[] {
+  const path = findTrace('sveltecomponent');
+  if (!path) return [];
+  const doc = new EngineDocument(a);
+  const text = doc.container(['text'], Kind.Text);
+  for (const { patches } of readRecording(path).txns) {
+    for (const [index, removed, inserted] of patches) {
+      if (removed > 0) doc.textDelete(text, index, removed);
+      if (inserted.length > 0) doc.textInsert(text, index, inserted);
+    }
+  }
+  return [doc.snapshot()];
+}
+
+function mapSnapshot(): Uint8Array {
+  const doc = new EngineDocument(a);
+  for (let i = 0; i < 1_000; i++) doc.mapSet(doc.container([`part ${i % 7}`], Kind.Map), `key ${i}`, { i }, i + 1);
+  return doc.snapshot();
+}
 
 function richSnapshot(): Uint8Array {
   const random = new Random(1);
@@ -36,10 +59,12 @@ function live(snapshot: Uint8Array, round: number): void {
 
 describe('memory', () => {
   it('is where it was after 10,000 documents were loaded, edited and freed', () => {
-    const snapshot = richSnapshot();
-    for (let round = 0; round < 100; round++) live(snapshot, round);
+    const small = [richSnapshot(), mapSnapshot()];
+    const snapshots = [...small, ...small, ...small, ...small, ...recordedSnapshot()];
+    const cycles = (count: number) => { for (let round = 0; round < count; round++) live(snapshots[round % snapshots.length], round); };
+    cycles(100);
     const [used, size] = [engine.memory_used(), engine.memory.buffer.byteLength];
-    for (let round = 0; round < 10_000; round++) live(snapshot, round);
+    cycles(10_000);
     expect([engine.memory_used(), engine.memory.buffer.byteLength]).toEqual([used, size]);
   }, 120_000);
 

@@ -9,7 +9,7 @@
 
 const HEADER: usize = 16;
 const CLASS_MIN: u32 = 6;
-const CLASSES: u32 = 32;
+const CLASS_MAX: u32 = 30;
 
 const freeLists: usize = memory.data(128, 16);
 let top: usize = (__heap_base + 15) & ~15;
@@ -31,13 +31,21 @@ let usedBytes: usize = 0;
   return ((<usize>1) << load<u32>(block - 16)) - HEADER;
 }
 
-/** A block of at least `bytes` payload bytes, contents undefined. Traps when memory is full; the border turns that into out_of_memory. */
+/** JavaScript's, and the engine's only import: it throws, which ends the whole call. sdk/core/wasm.ts has it. */
+// @ts-ignore: decorator
+@external("host", "exhausted")
+declare function exhausted(): void;
+
+/** A block of at least `bytes` payload bytes, contents undefined. When memory is full the call that wanted it ends here. */
 export function blockAlloc(bytes: usize): usize {
   const size = classOf(bytes + HEADER);
-  if (size > 30) unreachable();
+  if (size > CLASS_MAX) exhausted();
   let block = takeFree(size);
-  if (block == 0) block = splitLarger(size);
+  if (block == 0) block = splitLarger(size, size + 3);
   if (block == 0) block = bump((<usize>1) << size);
+  // Memory is full: now large blocks are not spared.
+  if (block == 0) block = splitLarger(size, CLASS_MAX);
+  if (block == 0) exhausted();
   store<u32>(block, size);
   usedBytes += (<usize>1) << size;
   return block + HEADER;
@@ -74,10 +82,10 @@ function pushFree(block: usize, size: u32): void {
   store<usize>(listOf(size), block);
 }
 
-/** Halves the smallest larger free block down to `size`; only the next three sizes, so that big blocks stay big. */
-function splitLarger(size: u32): usize {
+/** Halves the smallest larger free block down to `size`; mostly only the next three sizes are tried, so that big blocks stay big. */
+function splitLarger(size: u32, last: u32): usize {
   let from = size + 1;
-  const last = min<u32>(size + 3, CLASSES - 1);
+  last = min<u32>(last, CLASS_MAX);
   while (from <= last && load<usize>(listOf(from)) == 0) from++;
   if (from > last) return 0;
   const block = takeFree(from);
@@ -88,15 +96,16 @@ function splitLarger(size: u32): usize {
   return block;
 }
 
+/** Memory nobody has had yet, 0 when there is none. */
 function bump(bytes: usize): usize {
   const block = top;
   const end = top + bytes;
-  if (end < top || (limitBytes != 0 && end > limitBytes)) unreachable();
+  if (end < top || (limitBytes != 0 && end > limitBytes)) return 0;
   const have = <usize>memory.size() << 16;
   if (end > have) {
     const wanted = (end - have + 0xffff) >>> 16;
     const extra = min<usize>(<usize>memory.size() >>> 2, 256);
-    if (memory.grow(<i32>(wanted + extra)) < 0 && memory.grow(<i32>wanted) < 0) unreachable();
+    if (memory.grow(<i32>(wanted + extra)) < 0 && memory.grow(<i32>wanted) < 0) return 0;
   }
   top = end;
   return block;

@@ -1,7 +1,7 @@
 // Scratch space of encoders and decoders: one arena for the whole engine, buffers reused by every call.
 // Nothing here outlives a call, and no two users of one slot are ever active together.
 
-import { Arena } from "./arena";
+import { Arena, arenaFree } from "./arena";
 import { blockCapacity } from "./blocks";
 import { Writer } from "./bytes";
 import { Table } from "./table";
@@ -31,4 +31,12 @@ export function scratchTable(slot: i32, bytes: usize): Table {
     table.room = table.start == 0 ? 0 : <u32>(blockCapacity(table.start) / bytes);
   }
   return table;
+}
+
+/** Gives all of it back, as when memory has run out; the next call takes what it needs anew. */
+export function scratchFree(): void {
+  arenaFree(arena.blocks);
+  memory.fill(changetype<usize>(arena), 0, offsetof<Arena>());
+  memory.fill(writers, 0, 128);
+  memory.fill(tables, 0, 128);
 }

@@ -26,6 +26,7 @@ const local: Row = {
         const ms = timed(() => inOneGo(replica, () => edit(replica, session)));
         assertText(replica, session.end, system.name);
         if (replica.memoryBytes) counts.memoryBytes = replica.memoryBytes();
+        if (replica.spans) counts.spans = replica.spans();
         replica.free();
         return ms;
       },

@@ -56,6 +56,7 @@ function readHead(offset: number): BatchInfo {
 /** The void that takes a refused batch's place in its author's sequence. @throws HeadwaterError `invalid_update` */
 export function voidOf(batch: Uint8Array): Uint8Array {
   putBytes(batch);
+  engine.workOn(null);
   if (!engine.block_void(batch.length)) throw malformed();
   return outboxCopy();
 }

@@ -9,7 +9,7 @@ import { failure } from './status.js';
 import { toJSON } from './json.js';
 import { decodeValue, decodeValues, isForbiddenKey, putValue, type JsonValue } from './values.js';
 import * as engine from './wasm.js';
-import type { DocumentHandle } from './wasm.js';
+import type { DocumentHandle, Held } from './wasm.js';
 
 export { Kind } from '../../assembly/abi.js';
 
@@ -37,15 +37,15 @@ export interface ElementName { replica: ReplicaId; elem: number }
 export class EngineDocument {
   /** Grows when a snapshot took the document's place: container numbers asked for before are void. */
   generation = 0;
-  #handle: DocumentHandle;
+  #held: Held;
   #keys = new Map<string, number>();
-  #isFreed = false;
   #replica: ReplicaId;
 
   constructor(replica: ReplicaId) {
     const [high, low] = replicaToWords(replica);
     this.#replica = replica;
-    this.#handle = engine.document_create(high, low);
+    engine.workOn(null);
+    this.#held = { handle: engine.document_create(high, low), isFreed: false };
   }
 
   /** The id own ops are written under. */
@@ -66,7 +66,7 @@ export class EngineDocument {
    */
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
-    const status = this.#receive(bytes.length, options.wait ?? true, options.stampMax ?? 0);
+    const status = engine.document_receive(this.#live(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
     if (mail(Mail.IsReplaced)) {
       this.generation++;
       this.#keys.clear();
@@ -144,18 +144,20 @@ export class EngineDocument {
   /** Bytes of batches held for `export`. */
   logBytes(): number { return engine.document_log_bytes(this.#live()) >>> 0; }
 
+  /** Bytes of engine memory it takes up. */
   memoryBytes(): number { return engine.document_memory(this.#live()) >>> 0; }
 
   /** Blocks kept until what they build on arrives. */
   waiting(): number { return engine.document_waiting(this.#live()); }
 
   free(): void {
-    if (this.#isFreed) return;
-    this.#isFreed = true;
-    engine.document_free(this.#handle);
+    if (this.#held.isFreed) return;
+    this.#held.isFreed = true;
+    engine.document_free(this.#held.handle);
   }
 
-  get isFreed(): boolean { return this.#isFreed; }
+  /** It was freed, or lost when memory ran out. */
+  get isFreed(): boolean { return this.#held.isFreed; }
 
   /** With true, `events` tells after each apply what changed. */
   observe(isObserved: boolean): void { engine.document_observe(this.#live(), isObserved); }
@@ -172,7 +174,7 @@ export class EngineDocument {
   #event([kind, container, a, b, c]: Uint32Array): EngineEvent {
     switch (kind as EventKind) {
       case EventKind.TextInsert:
-        engine.text_units(this.#handle, b, c);
+        engine.text_units(this.#held.handle, b, c);
         return { kind: 'insert', container, index: a, text: outboxUnits() };
       case EventKind.TextDelete: return { kind: 'delete', container, index: a, count: b };
       case EventKind.MapKey: return { kind: 'key', container, key: this.#keyName(a) };
@@ -223,7 +225,7 @@ export class EngineDocument {
   }
 
   #keyName(number: number): string {
-    engine.key_read(this.#handle, number);
+    engine.key_read(this.#held.handle, number);
     return outboxString();
   }
 
@@ -295,12 +297,15 @@ export class EngineDocument {
 
   textLength(container: number): number { return engine.text_length(this.#live(), container); }
 
+  /** Runs of characters that the text is kept in, deleted ones included. */
+  textSpans(container: number): number { return engine.text_spans(this.#live(), container) >>> 0; }
+
   textInsert(container: number, index: number, text: string): void {
     checkIndex(index);
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
     if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
     putUnits(text);
-    this.#check(this.#insert(container, index, text.length), index);
+    this.#check(engine.text_insert(this.#live(), container, index, text.length), index);
   }
 
   textDelete(container: number, index: number, count: number): void {
@@ -331,34 +336,12 @@ export class EngineDocument {
 
   // ---- calls --------------------------------------------------------------------------------------
 
+  /** For the next engine call. Should memory run out in it, this is the document that is lost. */
   #live(): DocumentHandle {
-    if (this.#isFreed) throw new HeadwaterError('closed', 'this document is closed; open it again');
-    return this.#handle;
-  }
-
-  #receive(length: number, wait: boolean, stampMax: number): Status {
-    const handle = this.#live();
-    try {
-      return engine.document_receive(handle, length, wait, stampMax);
-    } catch (trap) {
-      throw this.#trapped(trap);
-    }
-  }
-
-  #insert(container: number, index: number, length: number): Status {
-    const handle = this.#live();
-    try {
-      return engine.text_insert(handle, container, index, length);
-    } catch (trap) {
-      throw this.#trapped(trap);
-    }
-  }
-
-  /** A trap means memory ran out half-way: the document cannot be trusted any more, and the others are untouched. */
-  #trapped(trap: unknown): unknown {
-    if (!(trap instanceof WebAssembly.RuntimeError)) return trap;
-    this.#isFreed = true;
-    return new HeadwaterError('out_of_memory', 'the engine ran out of memory; close documents that are not needed and open this one again', { trap: String(trap) });
+    const held = this.#held;
+    if (held.isFreed) throw new HeadwaterError('closed', 'this document is closed; open it again');
+    engine.workOn(held);
+    return held.handle;
   }
 
   #check(status: Status, index?: number): void {

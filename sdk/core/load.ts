@@ -1,7 +1,7 @@
 // The engine as a file of its own: for apps that would rather fetch, cache and compile it as one.
 
 import { HeadwaterError } from './errors.js';
-import { install, isInstalled } from './wasm.js';
+import { imports, install, isInstalled } from './wasm.js';
 
 /** Bytes, a compiled module, a response, or an address to fetch. */
 export type EngineSource = BufferSource | WebAssembly.Module | Response | URL | string;
@@ -25,7 +25,7 @@ async function bring(source: EngineSource | Promise<EngineSource>): Promise<void
   if (isInstalled(true)) return;
   const module = await moduleOf(await source);
   // Somebody may have imported "headwater" meanwhile.
-  if (!isInstalled(true)) install(new WebAssembly.Instance(module));
+  if (!isInstalled(true)) install(new WebAssembly.Instance(module, imports));
 }
 
 async function moduleOf(source: EngineSource): Promise<WebAssembly.Module> {

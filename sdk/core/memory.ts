@@ -4,6 +4,7 @@
 // across a call that may allocate. Whatever leaves this layer is a copy.
 
 import { Mail } from '../../assembly/abi.js';
+import { HeadwaterError } from './errors.js';
 import * as engine from './wasm.js';
 
 let bytes = new Uint8Array(0);
@@ -32,7 +33,10 @@ function refresh(): void {
 
 function reserve(needed: number): void {
   if (needed > inboxBytes) {
+    // If there is no room for the bytes of a call, no document has come to harm yet.
+    const held = engine.workOn(null);
     inboxAt = engine.inbox_reserve(needed) >>> 0;
+    engine.workOn(held);
     inboxBytes = needed;
   }
   refresh();
@@ -97,4 +101,16 @@ export function outboxUnits(): string {
 export function outboxWords(): Uint32Array {
   const at = mail(Mail.OutboxAt) >>> 2;
   return words.slice(at, at + (mail(Mail.OutboxBytes) >>> 2));
+}
+
+/**
+ * Lets the engine hold at most so many bytes for all documents of this thread; past them calls throw `out_of_memory`. What it holds
+ * already it keeps, for documents to come: the memory of a closed one is used again, but WebAssembly gives none back.
+ *
+ * @param bytes  0 for no limit but WebAssembly's 4 GB
+ * @throws HeadwaterError `invalid_argument`
+ */
+export function setMemoryLimit(bytes: number): void {
+  if (bytes >>> 0 !== bytes) throw new HeadwaterError('invalid_argument', 'a memory limit is a whole number of bytes below 4 GB; 0 is none', { bytes });
+  engine.memory_limit(bytes);
 }

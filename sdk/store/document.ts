@@ -169,7 +169,7 @@ export class Document<T extends object = Fields> implements Holder {
     return ledger.write(seq);
   }
 
-  #finishOwn(seq = this.#isClosed ? this.#seq : this.#engine.ownSeq): void {
+  #finishOwn(seq = this.isClosed ? this.#seq : this.#engine.ownSeq): void {
     const ops = seq - this.#seq;
     if (ops === 0) return;
     this.#seq = seq;
@@ -196,7 +196,7 @@ export class Document<T extends object = Fields> implements Holder {
   }
 
   /** Own ops since the last call, for whoever stores them; null when there are none. */
-  take(): Uint8Array | null { return this.#engine.take(); }
+  take(): Uint8Array | null { return this.#engine.isFreed ? null : this.#engine.take(); }
 
   // ---- holder -------------------------------------------------------------------------------------
 
@@ -251,6 +251,9 @@ export class Document<T extends object = Fields> implements Holder {
   /** The whole state, smaller than its history and quick to load. */
   snapshot(): Uint8Array { return this.engine.snapshot(); }
 
+  /** Bytes of engine memory it takes up. */
+  get memoryBytes(): number { return this.engine.memoryBytes(); }
+
   /** 16 hex digits, equal exactly when two documents have the same ops. O(document). */
   digest(): string { return this.engine.digest(); }
 
@@ -275,7 +278,7 @@ export class Document<T extends object = Fields> implements Holder {
       if (engine.apply(bytes).applied > 0) this.#finishReceived(keep);
     } catch (error) {
       // Blocks before a bad one stand.
-      if (!engine.isFreed && engine.news(true).length > 0) this.#finishReceived(keep);
+      if (!this.isClosed && engine.news(true).length > 0) this.#finishReceived(keep);
       throw error;
     }
   }
@@ -331,11 +334,19 @@ export class Document<T extends object = Fields> implements Holder {
     this.#finish(false);
   }
 
-  get isClosed(): boolean { return this.#isClosed; }
+  /** Memory ran out in an engine call, which freed what was under this document. */
+  get isLost(): boolean { return this.#engine.isFreed && !this.#isClosed; }
+
+  /** What is lost closes when that is noticed, and can be opened again. */
+  get isClosed(): boolean {
+    if (this.isLost) this.close();
+    return this.#isClosed;
+  }
 
   /** Stops listening, storing and syncing, and frees its memory. What was written is stored, and sent when it is opened again. */
   close(): void {
     if (this.#isClosed) return;
+    this.#isClosed = this.isLost;
     this.#attachment?.close();
     this.#isClosed = true;
     this.#listeners.clear();
@@ -346,7 +357,7 @@ export class Document<T extends object = Fields> implements Holder {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new HeadwaterError('closed', `document "${this.id}" is closed; ask the client for it again`, { document: this.id });
+    if (this.isClosed) throw new HeadwaterError('closed', `document "${this.id}" is closed; ask the client for it again`, { document: this.id });
   }
 }
 

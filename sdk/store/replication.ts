@@ -112,7 +112,7 @@ export class Replication implements Attachment {
       this.exchange.adopt(blocks.filter((block) => block.kind === 'batch' && isAbove(committed, block)));
       return true;
     } catch (error) {
-      if (!(error instanceof HeadwaterError)) throw error;
+      if (!(error instanceof HeadwaterError) || error.code === 'out_of_memory') throw error;
       return false;
     }
   }
@@ -149,7 +149,7 @@ export class Replication implements Attachment {
     if (this.#state === 'closed') return;
     const own = this.document.take();
     if (own) this.recorder.keep(splitUpdate(own), true);
-    if (this.document.engine.logBytes() > logBytesMax) this.document.engine.trim();
+    if (!this.document.isClosed && this.document.engine.logBytes() > logBytesMax) this.document.engine.trim();
   }
 
   #stored(ours: Block[]): void {
