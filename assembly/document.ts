@@ -4,7 +4,7 @@
 import { Arena, arenaAdopt, arenaBump, arenaFree, arenaRegrow, arenaRelease } from "./memory/arena";
 import { blockAlloc, blockCapacity, setBlockNext, setBlockPrev } from "./memory/blocks";
 import { Kind } from "./abi";
-import { HashMap, NONE, mapGet, mapSet } from "./memory/hashmap";
+import { HashMap, NONE, hashSeed, mapGet, mapSet } from "./memory/hashmap";
 import { Table, tableAdd } from "./memory/table";
 import { Writer } from "./memory/bytes";
 import { NIL, replicaAt, replicaOpen } from "./replica";
@@ -237,9 +237,9 @@ function keyEquals(doc: Document, key: u32, at: usize, bytes: u32): bool {
   return record.bytes == bytes && memory.compare(record.at, at, bytes) == 0;
 }
 
-/** FNV-1a with a final mix. */
+/** FNV-1a from the instance's secret on, with a final mix. */
 export function hashBytes(at: usize, bytes: u32): u32 {
-  let hash: u32 = 0x811c9dc5;
+  let hash = <u32>hashSeed ^ 0x811c9dc5;
   for (let i: u32 = 0; i < bytes; i++) hash = (hash ^ load<u8>(at + <usize>i)) * 0x01000193;
   hash ^= hash >>> 15;
   return hash * 0x2c1b3c6d;

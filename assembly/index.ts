@@ -7,7 +7,7 @@
 import { Kind, Limit, Mail, Status } from "./abi";
 import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, mailCell, outboxWriter, reserveInbox, sendView, sendWriter, setMail } from "./memory/mailbox";
-import { NONE } from "./memory/hashmap";
+import { NONE, seedHashes } from "./memory/hashmap";
 import { scratchFree } from "./memory/scratch";
 import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
 import { Document, containerAt, containerOpen, documentCreate, documentFinish, documentFree, documentLose, keyAt, keyOpen, receiving } from "./document";
@@ -38,6 +38,8 @@ import { isKey, isValue } from "./codec/values";
 
 export function inbox_reserve(bytes: u32): usize { return reserveInbox(bytes); }
 export function mail_at(): usize { return mailCell; }
+/** Random bits, once, before the first document: writers who do not know them cannot choose keys that collide. */
+export function hash_seed(high: u32, low: u32): void { seedHashes(joined(high, low)); }
 export function memory_used(): usize { return blocksUsed(); }
 export function memory_limit(bytes: usize): void { limitBlocks(bytes); }
 

@@ -93,9 +93,15 @@ function growMap(arena: Arena, map: HashMap): void {
   if (oldSlots != 0) arenaUnblock(arena, oldSlots);
 }
 
+/** The secret of this instance: what collides here is not known outside. Nothing visible depends on it. */
+export let hashSeed: u64 = 0x9e3779b97f4a7c15;
+
+/** Before the first document, or what was indexed is not found again. */
+export function seedHashes(seed: u64): void { hashSeed = seed; }
+
 /** Mixes all bits of a key into a table position. */
 function slotOf(key: u64): u32 {
-  let x = key * 0x9e3779b97f4a7c15;
+  let x = (key ^ hashSeed) * (hashSeed | 1);
   x ^= x >> 32;
   x *= 0xd6e8feb86659fd93;
   return <u32>(x >> 32);

@@ -3,7 +3,7 @@
 // Who calls the engine imports this module by the name `engine`. embedded.ts and embedded-lite.ts install the WASM they carry,
 // load.ts one that the app hands in; memory.ts is the only other file that touches linear memory.
 
-import { bind, callsId, document_create, document_lose, memory, memory_used, text_insert } from '../../build/engine/calls.js';
+import { bind, callsId, document_create, document_lose, hash_seed, memory, memory_used, text_insert } from '../../build/engine/calls.js';
 import { HeadwaterError } from './errors.js';
 
 export * from '../../build/engine/calls.js';
@@ -60,4 +60,6 @@ export function install({ exports }: WebAssembly.Instance): void {
   if (!(callsId in exports)) throw new HeadwaterError('invalid_argument', 'this WebAssembly is not the engine of this version of headwater; serve the engine.wasm it comes with');
   if (isInstalled(false) && memory_used() > 0) throw new HeadwaterError('not_supported', 'documents of headwater/lite are open; import headwater before making them');
   bind((name) => exports[name]);
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  hash_seed(high, low);
 }
