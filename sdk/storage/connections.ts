@@ -19,36 +19,38 @@ export interface ConnectionOptions {
 }
 
 export class Connections<H extends Handle> {
-  private readonly open = new Map<Durability, Promise<H>>();
-  private readonly backoffMs: readonly number[];
-  private readonly openTimeoutMs: number;
-  private stuckUntilMs = 0;
+  readonly #open = new Map<Durability, Promise<H>>();
+  readonly #backoffMs: readonly number[];
+  readonly #openTimeoutMs: number;
+  #stuckUntilMs = 0;
+  readonly #connect: (durability: Durability) => Promise<H>;
 
-  constructor(private readonly connect: (durability: Durability) => Promise<H>, options: ConnectionOptions) {
-    this.backoffMs = options.backoffMs ?? [10, 50, 250, 1000];
-    this.openTimeoutMs = options.openTimeoutMs ?? 5000;
+  constructor(connect: (durability: Durability) => Promise<H>, options: ConnectionOptions) {
+    this.#connect = connect;
+    this.#backoffMs = options.backoffMs ?? [10, 50, 250, 1000];
+    this.#openTimeoutMs = options.openTimeoutMs ?? 5000;
   }
 
   /** Runs `work` on a handle; on another one, from its start, if that handle turns out to be dead. */
   use<T>(durability: Durability, work: (handle: H) => PromiseLike<T>): Promise<T> {
-    return withRetry(async () => work(await this.handle(durability)), () => this.drop(), this.backoffMs);
+    return withRetry(async () => work(await this.#handle(durability)), () => this.drop(), this.#backoffMs);
   }
 
   /** Transactions in flight still complete: a database closes a connection after them. */
   drop(): void {
-    for (const opening of this.open.values()) opening.then((handle) => handle.close(), () => undefined);
-    this.open.clear();
+    for (const opening of this.#open.values()) opening.then((handle) => handle.close(), () => undefined);
+    this.#open.clear();
   }
 
-  private async handle(durability: Durability): Promise<H> {
+  async #handle(durability: Durability): Promise<H> {
     // Otherwise ten documents opened behind a stuck tab would wait ten times as long.
-    if (performance.now() < this.stuckUntilMs) throw new TimeoutError(this.openTimeoutMs);
-    let opening = this.open.get(durability);
-    if (!opening) this.open.set(durability, (opening = this.connect(durability)));
+    if (performance.now() < this.#stuckUntilMs) throw new TimeoutError(this.#openTimeoutMs);
+    let opening = this.#open.get(durability);
+    if (!opening) this.#open.set(durability, (opening = this.#connect(durability)));
     try {
-      return await withTimeout(opening, this.openTimeoutMs);
+      return await withTimeout(opening, this.#openTimeoutMs);
     } catch (error) {
-      if (error instanceof TimeoutError) this.stuckUntilMs = performance.now() + this.openTimeoutMs;
+      if (error instanceof TimeoutError) this.#stuckUntilMs = performance.now() + this.#openTimeoutMs;
       this.drop();
       throw error;
     }

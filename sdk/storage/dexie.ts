@@ -45,23 +45,23 @@ export function isIndexedDBAvailable(): boolean {
 
 export class DexieStorage implements Storage {
   readonly kind = 'indexeddb';
-  private readonly lane = new Lane<SealedAppend, number[]>((members, strict) => this.commit(members, strict));
-  private readonly connections: Connections<Database>;
-  private closing: Promise<void> | null = null;
+  readonly #lane = new Lane<SealedAppend, number[]>((members, strict) => this.#commit(members, strict));
+  readonly #connections: Connections<Database>;
+  #closing: Promise<void> | null = null;
 
   /** Opens nothing yet: the first call does, and failures reach its caller. */
   constructor(readonly name: string, options: DexieStorageOptions = {}) {
-    const drop = () => this.connections.drop();
-    this.connections = new Connections((durability) => connect(name, durability, options, drop), options);
+    const drop = () => this.#connections.drop();
+    this.#connections = new Connections((durability) => connect(name, durability, options, drop), options);
   }
 
   documents(): Promise<string[]> {
-    return this.run('relaxed', async (db) => (await db.documents.toCollection().primaryKeys()).sort());
+    return this.#run('relaxed', async (db) => (await db.documents.toCollection().primaryKeys()).sort());
   }
 
   async load(document: string): Promise<StoredDocument> {
     checkDocument(document);
-    return this.run('relaxed', async (db) => {
+    return this.#run('relaxed', async (db) => {
       const stored = await readDocument(db, document);
       const faulty = [...stored.faultyRecords, ...stored.faultySnapshots];
       // Failing to set aside is no reason to withhold what is whole: the next load tries again.
@@ -77,48 +77,48 @@ export class DexieStorage implements Storage {
   }
 
   async append(writes: Append[], options: { strict?: boolean } = {}): Promise<number[]> {
-    this.assertOpen();
-    return this.lane.append(sealAppends(writes), options.strict === true);
+    this.#assertOpen();
+    return this.#lane.append(sealAppends(writes), options.strict === true);
   }
 
   async compact(document: string, snapshot: Uint8Array, through: number, keep: readonly number[] = []): Promise<void> {
     checkDocument(document);
     const sealed = seal(snapshot);
     const kept = new Set(keep);
-    const row = await this.run('strict', (db) => addSnapshot(db, document, sealed, through));
+    const row = await this.#run('strict', (db) => addSnapshot(db, document, sealed, through));
     if (!row) return;
-    if (await this.run('relaxed', (db) => verifySnapshot(db, row))) {
-      await this.run('relaxed', (db) => dropReplaced(db, row, kept));
+    if (await this.#run('relaxed', (db) => verifySnapshot(db, row))) {
+      await this.#run('relaxed', (db) => dropReplaced(db, row, kept));
     }
   }
 
   async remove(document: string): Promise<void> {
     checkDocument(document);
-    return this.run('strict', (db) => removeDocument(db, document));
+    return this.#run('strict', (db) => removeDocument(db, document));
   }
 
   async readMeta(key: string): Promise<Uint8Array | undefined> {
-    const row = await this.run('relaxed', (db) => db.meta.get(key));
+    const row = await this.#run('relaxed', (db) => db.meta.get(key));
     return row && !faultOf(row) ? row.bytes : undefined;
   }
 
   async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     const sealed = value && seal(value);
-    await this.run('strict', async (db) => {
+    await this.#run('strict', async (db) => {
       if (sealed) await db.meta.put({ key, ...sealed });
       else await db.meta.delete(key);
     });
   }
 
   metaKeys(prefix: string): Promise<string[]> {
-    return this.run('relaxed', async (db) => {
+    return this.#run('relaxed', async (db) => {
       const keys = await db.meta.toCollection().primaryKeys();
       return keys.filter((key) => key.startsWith(prefix)).sort();
     });
   }
 
   quarantine(): Promise<QuarantinedRecord[]> {
-    return this.run('relaxed', async (db) => {
+    return this.#run('relaxed', async (db) => {
       const rows = await db.quarantine.toArray();
       return rows.map(({ document, bytes, reason }) => ({ document, bytes, reason }));
     });
@@ -126,21 +126,21 @@ export class DexieStorage implements Storage {
 
   /** Waits for what was asked before, so a queued write is never cut off. */
   close(): Promise<void> {
-    this.closing ??= this.lane.run(async () => this.connections.drop());
-    return this.closing;
+    this.#closing ??= this.#lane.run(async () => this.#connections.drop());
+    return this.#closing;
   }
 
-  private commit(members: SealedAppend[][], strict: boolean): Promise<number[][]> {
-    return this.connections.use(strict ? 'strict' : 'relaxed', (db) => appendGroup(db, members));
+  #commit(members: SealedAppend[][], strict: boolean): Promise<number[][]> {
+    return this.#connections.use(strict ? 'strict' : 'relaxed', (db) => appendGroup(db, members));
   }
 
-  private async run<T>(durability: Durability, work: (db: Database) => PromiseLike<T>): Promise<T> {
-    this.assertOpen();
-    return this.lane.run(() => this.connections.use(durability, work));
+  async #run<T>(durability: Durability, work: (db: Database) => PromiseLike<T>): Promise<T> {
+    this.#assertOpen();
+    return this.#lane.run(() => this.#connections.use(durability, work));
   }
 
-  private assertOpen(): void {
-    if (this.closing) throw new HeadwaterError('closed', 'this storage was closed; open it again');
+  #assertOpen(): void {
+    if (this.#closing) throw new HeadwaterError('closed', 'this storage was closed; open it again');
   }
 }
 

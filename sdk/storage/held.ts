@@ -17,42 +17,42 @@ type HeldAppend = Extract<HeldWrite, { kind: 'append' }>;
 const provisionalBase = 2 ** 52;
 
 export class HeldWrites {
-  private readonly writes: HeldWrite[] = [];
-  private readonly realPositions = new Map<number, number>();
-  private provisional = provisionalBase;
+  readonly #writes: HeldWrite[] = [];
+  readonly #realPositions = new Map<number, number>();
+  #provisional = provisionalBase;
 
   get count(): number {
-    return this.writes.length;
+    return this.#writes.length;
   }
 
   add(write: HeldWrite): void {
-    this.writes.push(write);
+    this.#writes.push(write);
   }
 
   newPositions(writes: readonly Append[]): number[] {
-    return writes.flatMap((write) => write.records ?? []).map(() => this.provisional++);
+    return writes.flatMap((write) => write.records ?? []).map(() => this.#provisional++);
   }
 
   /** The oldest writes that can go to the disk in one step: all appends up to something else, or one other write. */
   head(): HeldWrite[] {
-    const end = this.writes.findIndex((write) => write.kind !== 'append');
-    return this.writes.slice(0, end === -1 ? undefined : Math.max(end, 1));
+    const end = this.#writes.findIndex((write) => write.kind !== 'append');
+    return this.#writes.slice(0, end === -1 ? undefined : Math.max(end, 1));
   }
 
   /** Takes the `head` off, once it is stored. */
   written(head: readonly HeldWrite[], positions: readonly number[]): void {
-    this.writes.splice(0, head.length);
+    this.#writes.splice(0, head.length);
     const given = head.filter(isAppend).flatMap((write) => write.positions);
-    given.forEach((provisional, i) => this.realPositions.set(provisional, positions[i]));
+    given.forEach((provisional, i) => this.#realPositions.set(provisional, positions[i]));
   }
 
   /** The position on the disk of a record that has meanwhile been stored; any other position unchanged. */
   realPosition(position: number): number {
-    return this.realPositions.get(position) ?? position;
+    return this.#realPositions.get(position) ?? position;
   }
 
   applyToDocument(document: string, stored: StoredDocument): StoredDocument {
-    for (const write of this.writes) {
+    for (const write of this.#writes) {
       if (write.kind === 'remove' && write.document === document) stored = emptyDocument();
       if (write.kind === 'append') stored = appended(stored, write, document);
     }
@@ -61,7 +61,7 @@ export class HeldWrites {
 
   applyToDocuments(stored: readonly string[]): string[] {
     const documents = new Set(stored);
-    for (const write of this.writes) {
+    for (const write of this.#writes) {
       if (write.kind === 'remove') documents.delete(write.document);
       if (write.kind === 'append') write.writes.forEach(({ document }) => documents.add(document));
     }
@@ -69,13 +69,13 @@ export class HeldWrites {
   }
 
   applyToMeta(key: string, stored: Uint8Array | undefined): Uint8Array | undefined {
-    const last = this.writes.filter(isMeta).filter((write) => write.key === key).at(-1);
+    const last = this.#writes.filter(isMeta).filter((write) => write.key === key).at(-1);
     return last ? last.value?.slice() : stored;
   }
 
   applyToMetaKeys(prefix: string, stored: readonly string[]): string[] {
     const keys = new Set(stored);
-    for (const { key, value } of this.writes.filter(isMeta).filter((write) => write.key.startsWith(prefix))) {
+    for (const { key, value } of this.#writes.filter(isMeta).filter((write) => write.key.startsWith(prefix))) {
       if (value) keys.add(key);
       else keys.delete(key);
     }

@@ -14,41 +14,44 @@ interface Waiting<W, R> {
 export type Commit<W, R> = (members: W[][], strict: boolean) => Promise<R[]>;
 
 export class Lane<W, R> {
-  private tail: Promise<unknown> = Promise.resolve();
+  #tail: Promise<unknown> = Promise.resolve();
   /** The group that still takes members: the last thing in the lane, not started yet. */
-  private group: Waiting<W, R>[] | null = null;
+  #group: Waiting<W, R>[] | null = null;
+  readonly #commit: Commit<W, R>;
 
-  constructor(private readonly commit: Commit<W, R>) {}
+  constructor(commit: Commit<W, R>) {
+    this.#commit = commit;
+  }
 
   /** Runs `task` after everything asked for before it, whether that succeeded or not. */
   run<T>(task: () => Promise<T>): Promise<T> {
     // A later append must not join a group ahead of this task: after a remove it would be removed too.
-    this.group = null;
-    const result = this.tail.then(task);
-    this.tail = result.catch(() => undefined);
+    this.#group = null;
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => undefined);
     return result;
   }
 
   append(writes: W[], strict: boolean): Promise<R> {
     return new Promise((resolve, reject) => {
-      const group = this.group ?? this.startGroup();
+      const group = this.#group ?? this.#startGroup();
       group.push({ writes, strict, resolve, reject });
     });
   }
 
-  private startGroup(): Waiting<W, R>[] {
+  #startGroup(): Waiting<W, R>[] {
     const group: Waiting<W, R>[] = [];
-    void this.run(() => this.commitGroup(group));
-    this.group = group;
+    void this.run(() => this.#commitGroup(group));
+    this.#group = group;
     return group;
   }
 
   /** A group fails as a whole; its members learn it together and nothing of it is on disk. */
-  private async commitGroup(group: Waiting<W, R>[]): Promise<void> {
-    if (this.group === group) this.group = null;
+  async #commitGroup(group: Waiting<W, R>[]): Promise<void> {
+    if (this.#group === group) this.#group = null;
     try {
       const strict = group.some((member) => member.strict);
-      const results = await this.commit(group.map((member) => member.writes), strict);
+      const results = await this.#commit(group.map((member) => member.writes), strict);
       group.forEach((member, i) => member.resolve(results[i]));
     } catch (error) {
       group.forEach((member) => member.reject(error));

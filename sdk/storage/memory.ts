@@ -37,20 +37,20 @@ export class MemoryDisk {
 
 export class MemoryStorage implements Storage {
   readonly kind = 'memory';
-  private closed = false;
+  #closed = false;
 
   constructor(readonly disk = new MemoryDisk()) {}
 
   async documents(): Promise<string[]> {
-    this.assertOpen();
+    this.#assertOpen();
     return [...this.disk.shelves.keys()].sort();
   }
 
   async load(document: string): Promise<StoredDocument> {
-    this.assertOpen();
+    this.#assertOpen();
     const shelf = this.disk.shelves.get(checkDocument(document));
     if (!shelf) return { snapshot: null, records: [], cursor: null, quarantined: 0 };
-    const quarantined = this.setFaultyAside(document, shelf);
+    const quarantined = this.#setFaultyAside(document, shelf);
     if (quarantined > 0) shelf.cursor = rewound(openCursor(shelf.cursor));
     const cursor = openCursor(shelf.cursor);
     return {
@@ -62,13 +62,13 @@ export class MemoryStorage implements Storage {
   }
 
   async append(writes: Append[]): Promise<number[]> {
-    this.assertOpen();
-    return sealAppends(writes).flatMap((write) => this.write(write));
+    this.#assertOpen();
+    return sealAppends(writes).flatMap((write) => this.#write(write));
   }
 
   async compact(document: string, snapshot: Uint8Array, through: number, keep: readonly number[] = []): Promise<void> {
-    this.assertOpen();
-    const shelf = this.shelf(checkDocument(document));
+    this.#assertOpen();
+    const shelf = this.#shelf(checkDocument(document));
     const last = Math.min(through, shelf.next - 1);
     // Another tab has compacted further: its snapshot holds more than ours, so ours is of no use.
     if (shelf.snapshot && shelf.snapshot.through > last) return;
@@ -80,7 +80,7 @@ export class MemoryStorage implements Storage {
   }
 
   async remove(document: string): Promise<void> {
-    this.assertOpen();
+    this.#assertOpen();
     const shelf = this.disk.shelves.get(checkDocument(document));
     if (!shelf) return;
     this.disk.floor = Math.max(this.disk.floor, shelf.next);
@@ -88,32 +88,32 @@ export class MemoryStorage implements Storage {
   }
 
   async readMeta(key: string): Promise<Uint8Array | undefined> {
-    this.assertOpen();
+    this.#assertOpen();
     return this.disk.meta.get(key)?.slice();
   }
 
   async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
-    this.assertOpen();
+    this.#assertOpen();
     if (value) this.disk.meta.set(key, seal(value).bytes);
     else this.disk.meta.delete(key);
   }
 
   async metaKeys(prefix: string): Promise<string[]> {
-    this.assertOpen();
+    this.#assertOpen();
     return [...this.disk.meta.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
   async quarantine(): Promise<QuarantinedRecord[]> {
-    this.assertOpen();
+    this.#assertOpen();
     return this.disk.quarantined.map((record) => ({ ...record }));
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.#closed = true;
   }
 
-  private write({ document, records, cursor }: SealedAppend): number[] {
-    const shelf = this.shelf(document);
+  #write({ document, records, cursor }: SealedAppend): number[] {
+    const shelf = this.#shelf(document);
     if (cursor) shelf.cursor = cursor;
     return records.map((record) => {
       shelf.records.set(shelf.next, record);
@@ -121,7 +121,7 @@ export class MemoryStorage implements Storage {
     });
   }
 
-  private setFaultyAside(document: string, shelf: Shelf): number {
+  #setFaultyAside(document: string, shelf: Shelf): number {
     const before = this.disk.quarantined.length;
     const setAside = ({ bytes }: Sealed, reason: string) => this.disk.quarantined.push({ document, bytes, reason });
     for (const [position, record] of shelf.records) {
@@ -137,13 +137,13 @@ export class MemoryStorage implements Storage {
     return this.disk.quarantined.length - before;
   }
 
-  private shelf(document: string): Shelf {
+  #shelf(document: string): Shelf {
     let shelf = this.disk.shelves.get(document);
     if (!shelf) this.disk.shelves.set(document, (shelf = { next: this.disk.floor, records: new Map() }));
     return shelf;
   }
 
-  private assertOpen(): void {
-    if (this.closed) throw new HeadwaterError('closed', 'this storage was closed; open it again');
+  #assertOpen(): void {
+    if (this.#closed) throw new HeadwaterError('closed', 'this storage was closed; open it again');
   }
 }

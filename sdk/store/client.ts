@@ -60,7 +60,10 @@ export class Client {
   #closed: Promise<void> | null = null;
 
   /** Apps call `open`. */
-  constructor(private readonly parts: ClientParts) {
+  readonly #parts: ClientParts;
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
     this.replica = parts.claim.replica;
     this.status = { get: () => this.#board.get(), subscribe: (listener) => this.#board.subscribe(listener) };
     this.#connection = this.#connectionOver(parts);
@@ -85,7 +88,7 @@ export class Client {
   /** Ids of the documents on this device, sorted. */
   async documents(): Promise<string[]> {
     this.#checkOpen();
-    const stored = await this.parts.storage.documents();
+    const stored = await this.#parts.storage.documents();
     const edited = [...this.#opened.values()].map(({ document }) => document).filter((document) => document.version().length > 1);
     return [...new Set([...stored, ...edited.map(({ id }) => id)])].sort();
   }
@@ -101,7 +104,7 @@ export class Client {
 
   /** The note comes first: whoever writes here again must not give out numbers that the server knows. */
   async #removeStored(id: string): Promise<void> {
-    const { storage } = this.parts;
+    const { storage } = this.#parts;
     await storage.writeMeta(removedPrefix + id, new Uint8Array(0));
     await storage.remove(id);
     await storage.writeMeta(pendingPrefix + id, null);
@@ -112,7 +115,7 @@ export class Client {
     let opened = this.#opened.get(id);
     if (!opened) {
       const document = new Document<any>(id, this.replica);
-      const isReplicaUsed = this.parts.isReplicaUsed || this.#touched.has(id);
+      const isReplicaUsed = this.#parts.isReplicaUsed || this.#touched.has(id);
       this.#touched.add(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
       this.#opened.set(id, opened);
@@ -154,7 +157,7 @@ export class Client {
   async flushed(): Promise<void> {
     this.#checkOpen();
     await Promise.all([...this.#replications.map((replication) => replication.flushed()), ...this.#closing.values()]);
-    await this.parts.storage.durable();
+    await this.#parts.storage.durable();
   }
 
   /** Resolves when all local writes made so far are acked; rejects when the server refused one. */
@@ -178,15 +181,15 @@ export class Client {
     for (const { document } of [...this.#opened.values()]) document.close();
     this.#connection?.dispose();
     await Promise.all(this.#closing.values());
-    await this.parts.storage.close();
-    this.parts.claim.release();
+    await this.#parts.storage.close();
+    this.#parts.claim.release();
     this.#board.close();
   }
 
   /** Sends what earlier sessions left un-acked, also in documents nobody opens now. */
   async resume(): Promise<void> {
     if (!this.#connection) return;
-    const keys = await this.parts.storage.metaKeys(pendingPrefix).catch(() => [] as string[]);
+    const keys = await this.#parts.storage.metaKeys(pendingPrefix).catch(() => [] as string[]);
     const left = keys.map((key) => key.slice(pendingPrefix.length)).filter(isDocumentId);
     const work = async () => {
       for (let id = left.shift(); id !== undefined && !this.#closed; id = left.shift()) await this.#resumeOne(id).catch(() => {});
@@ -273,7 +276,7 @@ export class Client {
   /** The storage has failed, or works again: then what could not be read is read. */
   storageChanged(): void {
     this.#board.changed();
-    const { storage, unread } = this.parts.storage.status;
+    const { storage, unread } = this.#parts.storage.status;
     if (storage === 'ok') for (const id of unread) this.#opened.get(id)?.replication.reload();
   }
 
@@ -283,7 +286,7 @@ export class Client {
   }
 
   #readStatus(): Status {
-    const { storage, error: storageError } = this.parts.storage.status;
+    const { storage, error: storageError } = this.#parts.storage.status;
     const { connection, progress } = this.#line;
     const error = this.#line.error ?? storageError ?? this.#error;
     return { connection, pending: this.pending, storage, ...(error && { error }), ...(progress && { progress }) };

@@ -28,7 +28,16 @@ export class Exchange {
   #hasStartedOver = false;
 
   /** @param flush  hands own ops that are still in the engine to the recorder */
-  constructor(private readonly document: Document<any>, private readonly recorder: Recorder, private readonly host: ReplicationHost, private readonly flush: () => void) {
+  readonly #document: Document<any>;
+  readonly #recorder: Recorder;
+  readonly #host: ReplicationHost;
+  readonly #flush: () => void;
+
+  constructor(document: Document<any>, recorder: Recorder, host: ReplicationHost, flush: () => void) {
+    this.#document = document;
+    this.#recorder = recorder;
+    this.#host = host;
+    this.#flush = flush;
     this.#taking = {
       document, recorder, flush, storage: host.storage, position: this.position,
       canRead: () => !host.isUnread(document.id), refused: (refused) => host.refused(refused),
@@ -44,9 +53,9 @@ export class Exchange {
 
   /** Own ops were made, or answered. */
   count(ops: number): void {
-    if (!this.host.hasServer || ops === 0) return;
+    if (!this.#host.hasServer || ops === 0) return;
     this.#pendingOps += ops;
-    this.host.changed(ops);
+    this.#host.changed(ops);
   }
 
   // ---- coming and going ---------------------------------------------------------------------------
@@ -55,13 +64,13 @@ export class Exchange {
   open(isPositionGood: boolean): void {
     this.#isOpen = true;
     if (!isPositionGood) this.position.forget();
-    if (this.host.hasServer) this.host.startSync(this.document.id, this.position.cursor, this.#unacked.list());
+    if (this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
   }
 
   close(): void {
     this.#isOpen = false;
     this.count(-this.#pendingOps);
-    this.host.stopSync(this.document.id);
+    this.#host.stopSync(this.#document.id);
   }
 
   /** Takes the log in from its beginning. Once: a server whose log does not add up is not asked for ever. */
@@ -70,7 +79,7 @@ export class Exchange {
     this.#hasStartedOver = true;
     queueMicrotask(() => {
       if (!this.#isOpen) return;
-      this.host.stopSync(this.document.id);
+      this.#host.stopSync(this.#document.id);
       this.open(false);
     });
   }
@@ -79,9 +88,9 @@ export class Exchange {
 
   /** Batches that are stored now. They were counted when they were made. */
   send(batches: readonly Block[]): void {
-    if (!this.host.hasServer) return;
+    if (!this.#host.hasServer) return;
     this.#unacked.add(batches);
-    if (this.#isOpen) this.host.push(this.document.id, batches);
+    if (this.#isOpen) this.#host.push(this.#document.id, batches);
   }
 
   /** Sends stored batches that the server is not known to have. One that waits for something missing, waits here too. */
@@ -89,21 +98,21 @@ export class Exchange {
     const all = [...this.#stranded.splice(0), ...batches];
     this.#stranded = all.filter((batch) => !this.#holds(batch));
     const held = all.filter((batch) => this.#holds(batch));
-    if (!this.host.hasServer || held.length === 0) return;
+    if (!this.#host.hasServer || held.length === 0) return;
     this.count(this.#unacked.add(held));
-    if (this.#isOpen) this.host.push(this.document.id, held);
+    if (this.#isOpen) this.#host.push(this.#document.id, held);
   }
 
   /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
   #offerAgain(version: ReadonlyMap<ReplicaId, number>): void {
-    const { id } = this.document;
-    const held = splitUpdate(this.document.engine.export(encodeVersion(version)));
+    const { id } = this.#document;
+    const held = splitUpdate(this.#document.engine.export(encodeVersion(version)));
     const lost = held.filter((block) => block.kind !== 'snapshot' && block.seqTo <= this.position.seqOf(block.replica));
     this.position.lower(version);
     this.count(this.#unacked.addBefore(lost));
-    this.host.push(id, lost);
+    this.#host.push(id, lost);
     if (held.some(({ kind }) => kind === 'snapshot')) {
-      this.host.failed(new HeadwaterError('unavailable', `the server has lost ops of "${id}" that are kept here only in a snapshot; export it and import it into a new document`, { document: id }));
+      this.#host.failed(new HeadwaterError('unavailable', `the server has lost ops of "${id}" that are kept here only in a snapshot; export it and import it into a new document`, { document: id }));
     }
   }
 
@@ -119,14 +128,14 @@ export class Exchange {
     const voids = blocks.filter((block) => block.kind === 'void' && this.#holds(block));
     const unheard = voids.flatMap((block) => this.#unheardOf(block));
     try {
-      if (news.length > 0) this.document.receive(bytes);
+      if (news.length > 0) this.#document.receive(bytes);
     } catch (error) {
-      this.recorder.keep(news.filter((block) => this.#holds(block)), false);
+      this.#recorder.keep(news.filter((block) => this.#holds(block)), false);
       throw error;
     }
     for (const block of blocks) this.#noteCommitted(block);
     this.position.move(cursor);
-    this.recorder.keep([...news, ...voids.filter(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom))], false);
+    this.#recorder.keep([...news, ...voids.filter(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom))], false);
     for (const batch of unheard) this.refusals.take(batch, { ...batch, code: 'invalid_update', message: 'the server refused this op, and its reason was lost on the way' });
     this.adopt([]);
     if (news.some((block) => block.kind !== 'snapshot' && !this.#holds(block))) this.#startOver();
@@ -139,12 +148,12 @@ export class Exchange {
    */
   #unheardOf({ replica, seqFrom }: Block): Block[] {
     if (this.#unacked.find(replica, seqFrom)) return [];
-    const since = decodeVersion(this.document.version()).set(replica, seqFrom - 1);
-    const held = splitUpdate(this.document.engine.export(encodeVersion(since)));
+    const since = decodeVersion(this.#document.version()).set(replica, seqFrom - 1);
+    const held = splitUpdate(this.#document.engine.export(encodeVersion(since)));
     return held.filter((block) => block.kind === 'batch' && block.replica === replica && block.seqFrom === seqFrom);
   }
 
-  #knownSeq(replica: ReplicaId): number { return this.document.engine.seqOf(replica); }
+  #knownSeq(replica: ReplicaId): number { return this.#document.engine.seqOf(replica); }
 
   /** A snapshot may always be news. */
   #holds({ kind, replica, seqTo }: Block): boolean { return kind !== 'snapshot' && seqTo <= this.#knownSeq(replica); }
@@ -153,7 +162,7 @@ export class Exchange {
   #noteCommitted({ kind, replica, seqFrom, seqTo, bytes }: Block): void {
     if (kind === 'snapshot') return;
     const isNamed = (block: Block) => block.replica === replica && block.seqFrom === seqFrom;
-    const ours = kind === 'batch' && (this.#unacked.find(replica, seqFrom) ?? this.recorder.unstored.find(isNamed));
+    const ours = kind === 'batch' && (this.#unacked.find(replica, seqFrom) ?? this.#recorder.unstored.find(isNamed));
     if (ours && !isSameBytes(ours.bytes, bytes)) this.position.conflict(replica, true);
     this.position.commit(replica, seqTo);
   }
@@ -162,32 +171,32 @@ export class Exchange {
   subscribed(version: ReadonlyMap<ReplicaId, number>): void {
     if (this.position.isLostBy(version)) this.#offerAgain(version);
     // It has ops under our id that we have not: they were lost here. No number may be given out twice.
-    if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) {
-      this.flush();
-      this.document.setReplica(this.host.newReplica());
+    if ((version.get(this.#document.replica) ?? 0) > this.#knownSeq(this.#document.replica)) {
+      this.#flush();
+      this.#document.setReplica(this.#host.newReplica());
     }
     this.position.promise(version);
     this.#afterProgress();
   }
 
   #afterProgress(): void {
-    this.recorder.cursorMoved();
+    this.#recorder.cursorMoved();
     if (this.position.isPromised) queueMicrotask(() => this.#checkPromise());
   }
 
   /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
   #checkPromise(): void {
-    if (!this.#isOpen || !this.position.isPromised || !this.host.isLive(this.document.id)) return;
+    if (!this.#isOpen || !this.position.isPromised || !this.#host.isLive(this.#document.id)) return;
     if (!this.position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
   }
 
   acked(version: ReadonlyMap<ReplicaId, number>): void {
     for (const [replica, seq] of version) {
       this.position.commit(replica, seq);
-      this.document.ledger(replica).markAcked(seq);
+      this.#document.ledger(replica).markAcked(seq);
     }
     this.count(-this.#unacked.settle(version));
-    this.recorder.cursorMoved();
+    this.#recorder.cursorMoved();
   }
 
   rejected(rejection: Rejection): void {
@@ -196,7 +205,7 @@ export class Exchange {
     this.count(-opsOf(batch));
     if (rejection.code === 'replica_conflict') this.#resolveConflict(batch);
     else this.refusals.take(batch, rejection);
-    this.recorder.cursorMoved();
+    this.#recorder.cursorMoved();
   }
 
   /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
@@ -206,12 +215,12 @@ export class Exchange {
       this.count(-opsOf(this.#unacked.take(replica, batch.seqFrom)!));
     }
     this.position.conflict(replica, true);
-    void this.recorder.step(async () => {
-      const fresh = this.host.newReplica();
+    void this.#recorder.step(async () => {
+      const fresh = this.#host.newReplica();
       const seq = await writeAgain(this.#taking, { replica, seqFrom }, fresh);
       if (seq === null) return;
       this.count(seq);
-      this.document.ledger(replica).follow(this.document.ledger(fresh), seqTo, seq);
+      this.#document.ledger(replica).follow(this.#document.ledger(fresh), seqTo, seq);
       this.position.conflict(replica, false);
       this.#hasStartedOver = false;
       this.#startOver();

@@ -16,7 +16,11 @@ export class Presence<P = JsonValue> {
   #listeners = new Listeners<[]>();
 
   /** @param send  hands the encoded value to the connection; null takes it back */
-  constructor(readonly document: string, private readonly send: (state: Uint8Array | null) => void) {}
+  readonly #send: (state: Uint8Array | null) => void;
+
+  constructor(readonly document: string, send: (state: Uint8Array | null) => void) {
+    this.#send = send;
+  }
 
   /** What this replica shows; null when nothing. */
   get self(): P | null { return this.#self; }
@@ -42,7 +46,7 @@ export class Presence<P = JsonValue> {
   }
 
   #show(encoded: Uint8Array | null, value: P | null): void {
-    this.send(encoded);
+    this.#send(encoded);
     this.#encoded = encoded;
     this.#self = value;
     this.#listeners.emit();

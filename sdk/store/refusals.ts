@@ -31,14 +31,17 @@ export class Refusals {
   /** Whether anything was refused, in this session or before it. */
   #hasRefused = false;
   #isScheduled = false;
+  readonly #taking: Taking;
 
-  constructor(private readonly taking: Taking) {}
+  constructor(taking: Taking) {
+    this.#taking = taking;
+  }
 
   /** There is a void among the blocks that are stored. */
   noteVoids(): void { this.#hasRefused = true; }
 
   take(batch: Block, rejection: Rejection): void {
-    const { recorder, position } = this.taking;
+    const { recorder, position } = this.#taking;
     position.commit(batch.replica, batch.seqTo);
     this.#tell(batch, rejection);
     recorder.keep([voidFor(batch)], false);
@@ -46,33 +49,33 @@ export class Refusals {
   }
 
   #tell({ replica, seqFrom, seqTo, bytes }: Block, { code, message }: Rejection): void {
-    const { document } = this.taking;
+    const { document } = this.#taking;
     // The engine made it, so by itself it is valid.
     const isDependent = code === 'invalid_update' && this.#hasRefused;
     const error = new HeadwaterError(isDependent ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
     this.#hasRefused = true;
     document.ledger(replica).refuse(seqFrom, seqTo, error);
-    this.taking.refused(new Refused(document.id, replica, seqFrom, seqTo, error, bytes));
+    this.#taking.refused(new Refused(document.id, replica, seqFrom, seqTo, error, bytes));
   }
 
   /** Refusals of one turn share one reading. While the device cannot be read it stays asked for; see `retry`. */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    void this.taking.recorder.step(() => this.#rebuild());
+    void this.#taking.recorder.step(() => this.#rebuild());
   }
 
   retry(): void {
-    if (this.#isScheduled) void this.taking.recorder.step(() => this.#rebuild());
+    if (this.#isScheduled) void this.#taking.recorder.step(() => this.#rebuild());
   }
 
   async #rebuild(): Promise<void> {
-    const { document, storage, recorder, position } = this.taking;
+    const { document, storage, recorder, position } = this.#taking;
     if (!this.#isScheduled) return;
     const stored = await storage.load(document.id);
-    if (document.isClosed || !this.taking.canRead()) return;
+    if (document.isClosed || !this.#taking.canRead()) return;
     this.#isScheduled = false;
-    this.taking.flush();
+    this.#taking.flush();
     const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
     document.rebuild(buildDocument(document.replica, stored.snapshot, blocks, position.committed));
   }

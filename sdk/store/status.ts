@@ -16,11 +16,14 @@ export class StatusBoard {
   readonly #listeners = new Listeners<[Status]>();
   #status: Status | null = null;
   #isReporting = false;
+  readonly #read: () => Status;
 
-  constructor(private readonly read: () => Status) {}
+  constructor(read: () => Status) {
+    this.#read = read;
+  }
 
   /** Frozen; the same object until something changes. */
-  get(): Status { return (this.#status ??= Object.freeze(this.read())); }
+  get(): Status { return (this.#status ??= Object.freeze(this.#read())); }
 
   /** Called when it has changed; many changes in one turn are one call. @returns stops it */
   subscribe(listener: (status: Status) => void): () => void { return this.#listeners.add(listener); }

@@ -4,11 +4,14 @@ import { HeadwaterError } from '../core/errors.js';
 
 export class Steps {
   #last: Promise<void> = Promise.resolve();
+  readonly #failed: (error: HeadwaterError) => void;
 
-  constructor(private readonly failed: (error: HeadwaterError) => void) {}
+  constructor(failed: (error: HeadwaterError) => void) {
+    this.#failed = failed;
+  }
 
   add(step: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(step).catch((error: unknown) => this.failed(asHeadwaterError(error)));
+    this.#last = this.#last.then(step).catch((error: unknown) => this.#failed(asHeadwaterError(error)));
     return this.#last;
   }
 

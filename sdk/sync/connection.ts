@@ -53,136 +53,142 @@ export interface ConnectionOptions {
 }
 
 export class Connection {
-  private state: SessionState;
-  private link: Link | null = null;
+  #state: SessionState;
+  #link: Link | null = null;
   /** Events of an earlier link carry an earlier number and are dropped. */
-  private linkNumber = 0;
-  private readonly inbox: SessionEvent[] = [];
-  private isRunning = false;
-  private isDisposed = false;
-  private readonly timers = new Map<TimerName, unknown>();
-  private readonly pushes = new Map<string, OwnBatch[]>();
-  private readonly unwatch: (() => void) | undefined;
-  private helloMs = 0;
-  private offsetMs: number | null = null;
+  #linkNumber = 0;
+  readonly #inbox: SessionEvent[] = [];
+  #isRunning = false;
+  #isDisposed = false;
+  readonly #timers = new Map<TimerName, unknown>();
+  readonly #pushes = new Map<string, OwnBatch[]>();
+  readonly #unwatch: (() => void) | undefined;
+  #helloMs = 0;
+  #offsetMs: number | null = null;
+  readonly #ports: ConnectionPorts;
+  readonly #host: SyncHost;
+  readonly #options: ConnectionOptions;
 
-  constructor(private readonly ports: ConnectionPorts, private readonly host: SyncHost, private readonly options: ConnectionOptions) {
+  constructor(ports: ConnectionPorts, host: SyncHost, options: ConnectionOptions) {
+    this.#ports = ports;
+    this.#host = host;
+    this.#options = options;
     if (!isReplicaId(options.replica)) throw new HeadwaterError('invalid_argument', 'a connection needs a replica id', { replica: options.replica });
-    this.state = initialSession(options.replica);
-    this.unwatch = ports.watchNetwork?.((isOnline) => this.dispatch({ type: isOnline ? 'online' : 'offline' }));
+    this.#state = initialSession(options.replica);
+    this.#unwatch = ports.watchNetwork?.((isOnline) => this.#dispatch({ type: isOnline ? 'online' : 'offline' }));
   }
 
   /** How far the server's clock is ahead of ours, in ms; null before the first welcome. Good to half a round trip. */
   get clockOffsetMs(): number | null {
-    return this.offsetMs;
+    return this.#offsetMs;
   }
 
   connect(): void {
-    this.dispatch({ type: 'connect' });
+    this.#dispatch({ type: 'connect' });
   }
 
   disconnect(): void {
-    this.dispatch({ type: 'disconnect' });
+    this.#dispatch({ type: 'disconnect' });
   }
 
   /** @param unacked  own durable batches the server may not have, in the order they were stored */
   open(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
     if (!isDocumentId(document)) throw new HeadwaterError('invalid_argument', 'a document id is 1 to 256 bytes without control characters', { document });
-    if (this.state.documents.has(document)) throw new HeadwaterError('invalid_argument', 'the document is open already', { document });
-    this.dispatch({ type: 'open', document, cursor, unacked });
+    if (this.#state.documents.has(document)) throw new HeadwaterError('invalid_argument', 'the document is open already', { document });
+    this.#dispatch({ type: 'open', document, cursor, unacked });
   }
 
   /** Newly durable own batches, in the order they were stored. Joined with what else comes in this microtask. */
   push(document: string, batches: readonly OwnBatch[]): void {
-    const waiting = this.pushes.get(document);
+    const waiting = this.#pushes.get(document);
     if (waiting) waiting.push(...batches);
-    else this.pushes.set(document, [...batches]);
-    if (this.pushes.size === 1 && !waiting) queueMicrotask(() => this.flushPushes());
+    else this.#pushes.set(document, [...batches]);
+    if (this.#pushes.size === 1 && !waiting) queueMicrotask(() => this.#flushPushes());
   }
 
   close(document: string): void {
-    this.pushes.delete(document);
-    this.dispatch({ type: 'close', document });
+    this.#pushes.delete(document);
+    this.#dispatch({ type: 'close', document });
   }
 
   /** @param replica  whose presence it is: this connection's, or that of another tab it speaks for */
-  setPresence(document: string, state: Uint8Array | null, replica: ReplicaId = this.options.replica): void {
+  setPresence(document: string, state: Uint8Array | null, replica: ReplicaId = this.#options.replica): void {
     if (state && state.length > limits.presenceBytesMax) {
       throw new HeadwaterError('too_large', `a presence of ${state.length} bytes is over the limit of ${limits.presenceBytesMax}`, { document });
     }
-    this.dispatch({ type: 'presence', document, replica, state });
+    this.#dispatch({ type: 'presence', document, replica, state });
   }
 
   isLive(document: string): boolean {
-    return isLive(this.state, document);
+    return isLive(this.#state, document);
   }
 
   dispose(): void {
-    this.dispatch({ type: 'disconnect' });
-    this.isDisposed = true;
-    this.unwatch?.();
-    for (const timer of this.timers.values()) this.ports.clearTimer(timer);
-    this.timers.clear();
+    this.#dispatch({ type: 'disconnect' });
+    this.#isDisposed = true;
+    this.#unwatch?.();
+    for (const timer of this.#timers.values()) this.#ports.clearTimer(timer);
+    this.#timers.clear();
   }
 
-  private flushPushes(): void {
-    const pushes = [...this.pushes];
-    this.pushes.clear();
-    for (const [document, batches] of pushes) this.dispatch({ type: 'push', document, batches });
+  #flushPushes(): void {
+    const pushes = [...this.#pushes];
+    this.#pushes.clear();
+    for (const [document, batches] of pushes) this.#dispatch({ type: 'push', document, batches });
   }
 
-  private dispatch(event: SessionEvent): void {
-    if (this.isDisposed) return;
-    this.inbox.push(event);
-    if (this.isRunning) return;
-    this.isRunning = true;
+  #dispatch(event: SessionEvent): void {
+    if (this.#isDisposed) return;
+    this.#inbox.push(event);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     try {
-      for (let next = this.inbox.shift(); next; next = this.inbox.shift()) this.take(next);
+      for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) this.#take(next);
     } finally {
-      this.isRunning = false;
+      this.#isRunning = false;
     }
   }
 
-  private take(event: SessionEvent): void {
-    const [state, effects] = step(this.state, event);
+  #take(event: SessionEvent): void {
+    const [state, effects] = step(this.#state, event);
     try {
       for (const effect of effects) {
-        if (effect.type === 'receive') this.host.receive(effect.document, effect.blocks, effect.cursor);
+        if (effect.type === 'receive') this.#host.receive(effect.document, effect.blocks, effect.cursor);
       }
     } catch (error) {
-      this.inbox.unshift({ type: 'hostFailed', error: failureOf(error) });
+      this.#inbox.unshift({ type: 'hostFailed', error: failureOf(error) });
       return;
     }
-    this.state = state;
-    for (const effect of effects) this.run(effect);
+    this.#state = state;
+    for (const effect of effects) this.#run(effect);
   }
 
-  private run(effect: Effect): void {
+  #run(effect: Effect): void {
     switch (effect.type) {
-      case 'dial': return this.dial();
-      case 'hangUp': return this.hangUp(effect.code, effect.reason);
-      case 'send': return this.send(effect.message);
-      case 'timer': return this.setTimer(effect.timer, effect.ms);
-      case 'backoff': return this.setTimer(effect.timer, effect.atLeastMs + fullJitterMs(effect.attempt, this.ports.random()));
-      case 'cancel': return this.cancelTimer(effect.timer);
-      case 'subscribed': return tell(() => this.host.subscribed(effect.document, effect.version));
-      case 'acked': return tell(() => this.host.acked(effect.document, effect.version));
-      case 'rejected': return tell(() => this.host.rejected(effect.document, effect.batch));
-      case 'presence': return tell(() => this.host.presence(effect.document, effect.replica, effect.state));
-      case 'status': return tell(() => this.host.status(statusFor(effect.status)));
+      case 'dial': return this.#dial();
+      case 'hangUp': return this.#hangUp(effect.code, effect.reason);
+      case 'send': return this.#send(effect.message);
+      case 'timer': return this.#setTimer(effect.timer, effect.ms);
+      case 'backoff': return this.#setTimer(effect.timer, effect.atLeastMs + fullJitterMs(effect.attempt, this.#ports.random()));
+      case 'cancel': return this.#cancelTimer(effect.timer);
+      case 'subscribed': return tell(() => this.#host.subscribed(effect.document, effect.version));
+      case 'acked': return tell(() => this.#host.acked(effect.document, effect.version));
+      case 'rejected': return tell(() => this.#host.rejected(effect.document, effect.batch));
+      case 'presence': return tell(() => this.#host.presence(effect.document, effect.replica, effect.state));
+      case 'status': return tell(() => this.#host.status(statusFor(effect.status)));
       case 'receive': return;
     }
   }
 
-  private dial(): void {
-    const number = ++this.linkNumber;
+  #dial(): void {
+    const number = ++this.#linkNumber;
     const ifCurrent = (event: () => SessionEvent) => {
-      if (number === this.linkNumber) this.dispatch(event());
+      if (number === this.#linkNumber) this.#dispatch(event());
     };
     try {
-      this.link = this.ports.transport.connect({
-        open: () => ifCurrent(() => ({ type: 'linkOpened', token: this.token() })),
-        frame: (bytes) => ifCurrent(() => this.read(bytes)),
+      this.#link = this.#ports.transport.connect({
+        open: () => ifCurrent(() => ({ type: 'linkOpened', token: this.#token() })),
+        frame: (bytes) => ifCurrent(() => this.#read(bytes)),
         close: (code, reason) => ifCurrent(() => ({ type: 'linkClosed', code, reason })),
       });
     } catch (error) {
@@ -190,43 +196,43 @@ export class Connection {
     }
   }
 
-  private hangUp(code: number, reason: string): void {
-    this.linkNumber++;
-    this.link?.close(code, reason);
-    this.link = null;
+  #hangUp(code: number, reason: string): void {
+    this.#linkNumber++;
+    this.#link?.close(code, reason);
+    this.#link = null;
   }
 
-  private send(message: Message): void {
-    if (message.type === 'hello') this.helloMs = this.ports.now();
-    this.link?.send(encodeFrame(message, stampOf(this.ports.now())));
+  #send(message: Message): void {
+    if (message.type === 'hello') this.#helloMs = this.#ports.now();
+    this.#link?.send(encodeFrame(message, stampOf(this.#ports.now())));
   }
 
-  private read(bytes: Uint8Array): SessionEvent {
+  #read(bytes: Uint8Array): SessionEvent {
     try {
-      const { message, stamp } = decodeFrame(bytes, Math.max(this.state.frameBytesMax, limits.frameBytesMax));
-      if (message.type === 'welcome') this.offsetMs = stampToMs(stamp) - (this.helloMs + this.ports.now()) / 2;
+      const { message, stamp } = decodeFrame(bytes, Math.max(this.#state.frameBytesMax, limits.frameBytesMax));
+      if (message.type === 'welcome') this.#offsetMs = stampToMs(stamp) - (this.#helloMs + this.#ports.now()) / 2;
       return { type: 'message', message };
     } catch (error) {
       return { type: 'malformed', reason: failureOf(error).message };
     }
   }
 
-  private setTimer(name: TimerName, ms: number): void {
-    this.cancelTimer(name);
-    this.timers.set(name, this.ports.setTimer(() => {
-      this.timers.delete(name);
-      this.dispatch({ type: 'timer', timer: name });
+  #setTimer(name: TimerName, ms: number): void {
+    this.#cancelTimer(name);
+    this.#timers.set(name, this.#ports.setTimer(() => {
+      this.#timers.delete(name);
+      this.#dispatch({ type: 'timer', timer: name });
     }, ms));
   }
 
-  private cancelTimer(name: TimerName): void {
-    if (!this.timers.has(name)) return;
-    this.ports.clearTimer(this.timers.get(name));
-    this.timers.delete(name);
+  #cancelTimer(name: TimerName): void {
+    if (!this.#timers.has(name)) return;
+    this.#ports.clearTimer(this.#timers.get(name));
+    this.#timers.delete(name);
   }
 
-  private token(): string | undefined {
-    const { token } = this.options;
+  #token(): string | undefined {
+    const { token } = this.#options;
     return typeof token === 'function' ? token() : token;
   }
 }

@@ -11,39 +11,43 @@ const shardCount = 128;
 const emptyShard: Shard = new Map();
 
 export class Documents implements Iterable<[string, DocumentState]> {
-  private constructor(private readonly shards: readonly Shard[], readonly size: number) {}
+  readonly #shards: readonly Shard[];
+
+  private constructor(shards: readonly Shard[], readonly size: number) {
+    this.#shards = shards;
+  }
 
   static readonly none = new Documents([], 0);
 
-  get(id: string): DocumentState | undefined { return this.shardOf(id).get(id); }
+  get(id: string): DocumentState | undefined { return this.#shardOf(id).get(id); }
 
-  has(id: string): boolean { return this.shardOf(id).has(id); }
+  has(id: string): boolean { return this.#shardOf(id).has(id); }
 
   /** With the document as it is now; undefined takes it out. O(documents / 128) */
   with(id: string, document: DocumentState | undefined): Documents {
-    const before = this.shardOf(id);
+    const before = this.#shardOf(id);
     const shard = new Map(before);
     if (document) shard.set(id, document);
     else shard.delete(id);
     const size = this.size + shard.size - before.size;
-    if (!this.isSpread) return new Documents(size < shardCount ? [shard] : spread(shard), size);
-    const shards = [...this.shards];
+    if (!this.#isSpread) return new Documents(size < shardCount ? [shard] : spread(shard), size);
+    const shards = [...this.#shards];
     shards[hashOf(id)] = shard;
     return new Documents(shards, size);
   }
 
-  private shardOf(id: string): Shard {
-    return this.isSpread ? this.shards[hashOf(id)] : this.shards[0] ?? emptyShard;
+  #shardOf(id: string): Shard {
+    return this.#isSpread ? this.#shards[hashOf(id)] : this.#shards[0] ?? emptyShard;
   }
 
-  private get isSpread(): boolean { return this.shards.length === shardCount; }
+  get #isSpread(): boolean { return this.#shards.length === shardCount; }
 
   *keys(): Generator<string> {
-    for (const shard of this.shards) yield* shard.keys();
+    for (const shard of this.#shards) yield* shard.keys();
   }
 
   *[Symbol.iterator](): Generator<[string, DocumentState]> {
-    for (const shard of this.shards) yield* shard;
+    for (const shard of this.#shards) yield* shard;
   }
 }
 

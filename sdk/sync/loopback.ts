@@ -40,40 +40,40 @@ const silent: LinkEvents = { open() {}, frame() {}, close() {} };
 
 class End implements Link {
   bufferedBytes = 0;
-  private peer!: End;
-  private isClosed = false;
+  #peer!: End;
+  #isClosed = false;
 
   constructor(public events: LinkEvents) {}
 
   pair(peer: End): void {
-    this.peer = peer;
-    peer.peer = this;
+    this.#peer = peer;
+    peer.#peer = this;
   }
 
   open(): void {
-    if (!this.isClosed) this.events.open();
+    if (!this.#isClosed) this.events.open();
   }
 
   send(frame: Uint8Array): void {
-    if (this.isClosed) return;
+    if (this.#isClosed) return;
     const copy = frame.slice();
     this.bufferedBytes += copy.length;
     queueMicrotask(() => {
       this.bufferedBytes -= copy.length;
-      if (!this.peer.isClosed) this.peer.events.frame(copy);
+      if (!this.#peer.#isClosed) this.#peer.events.frame(copy);
     });
   }
 
   close(code = 1000, reason = ''): void {
-    if (this.isClosed) return;
-    queueMicrotask(() => this.peer.end(code, reason));
-    this.isClosed = true;
+    if (this.#isClosed) return;
+    queueMicrotask(() => this.#peer.#end(code, reason));
+    this.#isClosed = true;
     queueMicrotask(() => this.events.close(code, reason));
   }
 
-  private end(code: number, reason: string): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
+  #end(code: number, reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.events.close(code, reason);
   }
 }

@@ -28,16 +28,16 @@ export class Turn {
   setDocument(id: string, patch: Partial<DocumentState>): DocumentState {
     const before = this.state.documents.get(id)!;
     const after = { ...before, ...patch };
-    this.write(id, before, after);
+    this.#write(id, before, after);
     return after;
   }
 
   addDocument(id: string, document: DocumentState): void {
-    this.write(id, undefined, document);
+    this.#write(id, undefined, document);
   }
 
   removeDocument(id: string): void {
-    this.write(id, this.state.documents.get(id), undefined);
+    this.#write(id, this.state.documents.get(id), undefined);
   }
 
   setQueue(id: string, queue: BatchQueue): void {
@@ -48,7 +48,7 @@ export class Turn {
     this.emit({ type: 'acked', document, version });
   }
 
-  private write(id: string, before: DocumentState | undefined, after: DocumentState | undefined): void {
+  #write(id: string, before: DocumentState | undefined, after: DocumentState | undefined): void {
     const documents = this.state.documents.with(id, after);
     const behind = this.state.behind + countBehind(after) - countBehind(before);
     const inFlightBytes = this.state.inFlightBytes + (after?.queue.inFlightBytes ?? 0) - (before?.queue.inFlightBytes ?? 0);
