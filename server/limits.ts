@@ -1,7 +1,7 @@
 // Every limit of the server, by name. Each is a promise about memory or time, and each has a test at the
 // limit and one past it. A limit that lives as a number inside some function cannot be found or tuned.
 
-import { limits as wire } from '../sdk/wire/limits.js';
+import * as wire from '../sdk/wire/limits.js';
 
 const kib = 1024;
 const mib = 1024 * kib;

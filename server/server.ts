@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stampOf } from '../sdk/core/clock.js';
 import { HeadwaterError } from '../sdk/core/errors.js';
 import { encodeFrame } from '../sdk/wire/frame.js';
-import { closeCodes } from '../sdk/wire/close-codes.js';
+import * as closeCodes from '../sdk/wire/close-codes.js';
 import { subprotocol, type Message } from '../sdk/wire/message.js';
 import { negotiate } from '../sdk/wire/version.js';
 import type { Bus } from './bus/bus.js';

@@ -5,7 +5,8 @@
 
 import type { ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
-import { closeCodeOf, closeCodes } from '../sdk/wire/close-codes.js';
+import * as closeCodes from '../sdk/wire/close-codes.js';
+import { closeCodeOf } from '../sdk/wire/closing.js';
 import { protocolVersion, type Lsn, type Message } from '../sdk/wire/message.js';
 import type { Limits } from './limits.js';
 

@@ -4,7 +4,7 @@ import { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
 import { isEncodedValue } from '../core/codec.js';
 import { decodeValue, encodeValue, type JsonValue } from '../core/values.js';
-import { limits } from '../wire/limits.js';
+import * as limits from '../wire/limits.js';
 import { Listeners } from './observable.js';
 
 export interface Other<P> { replica: ReplicaId; value: P }

@@ -7,7 +7,7 @@
 
 import type { ReplicaId } from '../core/replica.js';
 import { decodeVersion } from '../core/codec.js';
-import { limits } from '../wire/limits.js';
+import * as limits from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
 import { rewind } from './batch-queue.js';
 import { startSending, wholeOf } from './outgoing.js';

@@ -12,7 +12,7 @@
 
 import { joinBytes } from '../core/bytes.js';
 import { voidOf } from '../core/codec.js';
-import { limits } from '../wire/limits.js';
+import * as limits from '../wire/limits.js';
 import { append, hasUnsent, remove, replaceNext, settle, take, type OwnBatch } from './batch-queue.js';
 import { isSubscribed, type DocumentState, type Rejection } from './session-state.js';
 import type { Turn } from './turn.js';

@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
-import { limits } from '../wire/limits.js';
+import * as limits from '../wire/limits.js';
 import type { Lsn, Message } from '../wire/message.js';
 import { Documents } from './documents.js';
 import { emptyQueue, type BatchQueue, type OwnBatch } from './batch-queue.js';

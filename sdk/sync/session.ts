@@ -10,7 +10,8 @@
 // into events. So the weather belongs to the tests, and a model checker can walk the same code.
 // The connection's life is here; a document's is in incoming.ts, outgoing.ts and presence.ts.
 
-import { closeCodes, closeReason, isFatal } from '../wire/close-codes.js';
+import * as closeCodes from '../wire/close-codes.js';
+import { errorOfClose, isFatal } from '../wire/closing.js';
 import { protocolVersion, type Message } from '../wire/message.js';
 import { rewind, type OwnBatch } from './batch-queue.js';
 import {
@@ -99,9 +100,9 @@ function welcome(turn: Turn, message: Extract<Message, { type: 'welcome' }>): vo
 
 function linkClosed(turn: Turn, closeCode: number, reason: string): void {
   if (!hasLink(turn)) return;
-  const { code, retry } = closeReason(closeCode);
+  const code = errorOfClose(closeCode);
   const error = { code, message: `the connection was closed (${closeCode}${reason ? `: ${reason}` : ''})` };
-  if (retry === 'never') return stop(turn, error, false);
+  if (isFatal(code)) return stop(turn, error, false);
   // The reason the server gave in words before it closed says more than the close itself.
   const said = turn.state.error;
   lose(turn, said && said.document === undefined ? said : error, 0);

@@ -1,6 +1,6 @@
 // The transport over a WebSocket: one binary message is one frame.
 
-import { closeCodes } from '../wire/close-codes.js';
+import * as closeCodes from '../wire/close-codes.js';
 import { offeredSubprotocols } from '../wire/version.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
 

@@ -7,7 +7,8 @@
 // decodeFrame is a message the protocol allows, whoever sent the bytes.
 
 import { HeadwaterError } from '../core/errors.js';
-import { isDocumentId, limits } from './limits.js';
+import * as limits from './limits.js';
+import { isDocumentId } from './limits.js';
 import type { Message, MessageType } from './message.js';
 import { schema } from './schema.js';
 import { malformed, readTable, writeTable } from './table.js';

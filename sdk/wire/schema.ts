@@ -4,7 +4,7 @@
 // number, or of the length of a text, of bytes, of a list. Only ever added to, like the tables: schema.test.ts holds this
 // list to frame.fbs.
 
-import { limits } from './limits.js';
+import * as limits from './limits.js';
 import type { Message, MessageType } from './message.js';
 import type { Field } from './table.js';
 

@@ -13,7 +13,8 @@
 
 import { errorCodes, HeadwaterError, type ErrorCode } from '../core/errors.js';
 import { replicaFromWords, type ReplicaId } from '../core/replica.js';
-import { isDocumentId, limits, utf8Length } from './limits.js';
+import * as limits from './limits.js';
+import { isDocumentId, utf8Length } from './limits.js';
 
 /** `id`, `code` and `sentence` are texts; `acks` are pairs of replica and seq. */
 export type Kind = 'u16' | 'u32' | 'u64' | 'replica' | 'text' | 'id' | 'code' | 'sentence' | 'bytes' | 'acks';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { errorCodes } from '../core/errors.js';
-import { closeCodeOf, closeCodes, closeReason, isFatal } from './close-codes.js';
+import * as closeCodes from './close-codes.js';
+import { closeCodeOf, errorOfClose, isFatal } from './closing.js';
 import { negotiate, offeredSubprotocols, parseSubprotocols } from './version.js';
 
 describe('a close code', () => {
@@ -9,7 +10,7 @@ describe('a close code', () => {
     [4408, 'backoff'], [4409, 'never'], [4413, 'backoff'], [4426, 'never'], [4429, 'backoff'], [4500, 'backoff'], [4503, 'backoff'],
     [4504, 'backoff'], [4999, 'backoff'],
   ])('of %i means: try again %s', (code, retry) => {
-    expect(closeReason(code).retry).toBe(retry);
+    expect(isFatal(errorOfClose(code)) ? 'never' : 'backoff').toBe(retry);
   });
 
   it('is fit for WebSocket.close, which takes 1000 and 3000 to 4999', () => {
@@ -17,7 +18,7 @@ describe('a close code', () => {
   });
 
   it('of an error ends the attempts exactly when the error does', () => {
-    for (const code of errorCodes) expect(closeReason(closeCodeOf(code)).retry === 'never').toBe(isFatal(code));
+    for (const code of errorCodes) expect(isFatal(errorOfClose(closeCodeOf(code)))).toBe(isFatal(code));
   });
 });
 
