@@ -146,93 +146,85 @@ class Tail {
  * @throws HeadwaterError `protocol_error`
  */
 export function readTable(fields: readonly Field[], bytes: Uint8Array): Values {
-  const reader = new Reader(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const placeOf = tableOf(view);
   const values: Values = {};
   fields.forEach(([name, kind, min = 0, max = limits.integerMax, optional], i) => {
     const size = scalarBytes(kind);
-    const at = reader.field(i, size || 4, name);
-    const value = size ? reader.scalar(kind, at) : at ? reader.vector(kind, at, min, max, name) : undefined;
+    const at = placeOf(i, size || 4, name);
+    const value = size ? scalar(view, at, kind) : at ? vector(view, at, kind, name, min, max) : undefined;
     if (typeof value === 'number') within(value, min, max, name);
-    // Zero is what a number is when it is not written, and no replica has that id.
     if (value !== undefined) values[name] = value;
     else if (!optional) throw malformed(`${name} is missing`);
   });
   return values;
 }
 
-class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #table: number;
-  readonly #tableBytes: number;
-  readonly #vtable: number;
-  readonly #vtableBytes: number;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#table = this.#follow(0, 'the root');
-    this.#vtable = this.#table - this.#view.getInt32(this.#table, true);
-    if (!this.#holds(this.#vtable, 4, 2)) throw malformed('the vtable lies outside');
-    this.#vtableBytes = this.#view.getUint16(this.#vtable, true);
-    this.#tableBytes = this.#view.getUint16(this.#vtable + 2, true);
-    if (this.#vtableBytes < 4 || !this.#holds(this.#vtable, this.#vtableBytes, 2)) throw malformed('the vtable has an impossible length');
-    if (this.#tableBytes < 4 || !this.#holds(this.#table, this.#tableBytes, 1)) throw malformed('the table has an impossible length');
-  }
-
-  /** Where field `index` begins; 0 when its writer did not set it or did not know it. */
-  field(index: number, size: number, name: string): number {
+/** @returns what finds a field by its index: where it lies, or 0 when its writer did not set it or did not know it */
+function tableOf(view: DataView): (index: number, size: number, name: string) => number {
+  const table = follow(view, 0, 'the root');
+  const vtable = table - view.getInt32(table, true);
+  holds(view, vtable, 4, 2, 'the vtable');
+  const vtableBytes = view.getUint16(vtable, true);
+  const tableBytes = view.getUint16(vtable + 2, true);
+  if (vtableBytes < 4 || tableBytes < 4) throw misplaced('the table');
+  holds(view, vtable, vtableBytes, 2, 'the vtable');
+  holds(view, table, tableBytes, 1, 'the table');
+  return (index, size, name) => {
     const slot = 4 + 2 * index;
-    const offset = slot < this.#vtableBytes ? this.#view.getUint16(this.#vtable + slot, true) : 0;
-    if (offset === 0) return 0;
-    const at = this.#table + offset;
-    if (offset < 4 || offset + size > this.#tableBytes || at % size) throw malformed(`${name} lies outside its table`);
-    return at;
-  }
+    const offset = slot < vtableBytes ? view.getUint16(vtable + slot, true) : 0;
+    if (offset && (offset < 4 || offset + size > tableBytes)) throw misplaced(name);
+    return offset && holds(view, table + offset, size, size, name);
+  };
+}
 
-  /** @returns undefined for replica zero */
-  scalar(kind: Kind, at: number): number | ReplicaId | undefined {
-    if (kind === 'replica') return at ? getReplica(this.#view, at) : undefined;
-    if (at === 0) return 0;
-    if (kind === 'u64') return getInteger(this.#view, at);
-    return kind === 'u32' ? this.#view.getUint32(at, true) : this.#view.getUint16(at, true);
-  }
+/** @param at  0 for a number that is not there: it is zero. @returns undefined for replica zero, which is none */
+function scalar(view: DataView, at: number, kind: Kind): number | ReplicaId | undefined {
+  if (at === 0) return kind === 'replica' ? undefined : 0;
+  if (kind === 'replica') return getReplica(view, at);
+  if (kind === 'u64') return getInteger(view, at);
+  return kind === 'u32' ? view.getUint32(at, true) : view.getUint16(at, true);
+}
 
-  vector(kind: Kind, at: number, min: number, max: number, name: string): unknown {
-    const isAcks = kind === 'acks';
-    const elementBytes = isAcks ? ackBytes : 1;
-    const start = this.#follow(at, name) + 4;
-    const count = this.#view.getUint32(start - 4, true);
-    const end = start + count * elementBytes;
-    if (end > this.#bytes.length) throw malformed(`${name} is longer than the payload`);
-    if (isAcks && count && start % 8) throw malformed(`${name} is not aligned`);
-    within(count, min, max, name);
-    if (isAcks) return this.#acks(start, count, name);
-    const elements = this.#bytes.subarray(start, end);
-    if (kind === 'bytes') return elements;
-    if (this.#bytes[end] !== 0) throw malformed(`${name} does not end in a zero byte`);
-    return textOf(kind, elements, name);
-  }
+function vector(view: DataView, at: number, kind: Kind, name: string, min: number, max: number): unknown {
+  const start = follow(view, at, name) + 4;
+  const count = view.getUint32(start - 4, true);
+  const isAcks = kind === 'acks';
+  if (count > 0) holds(view, start, count * (isAcks ? ackBytes : 1), isAcks ? 8 : 1, name);
+  within(count, min, max, name);
+  if (isAcks) return acksOf(view, start, count, name);
+  const elements = new Uint8Array(view.buffer, view.byteOffset + start, count);
+  if (kind === 'bytes') return elements;
+  // A text ends in a zero, which its length does not count.
+  holds(view, start + count, 1, 1, name);
+  if (view.getUint8(start + count) !== 0) throw misplaced(name);
+  return textOf(kind, elements, name);
+}
 
-  #acks(start: number, count: number, name: string): Ack[] {
-    return Array.from({ length: count }, (_, i) => {
-      const at = start + ackBytes * i;
-      const replica = getReplica(this.#view, at);
-      if (!replica) throw malformed(`${name} name replica zero`);
-      return { replica, seq: within(getInteger(this.#view, at + 8), 0, limits.integerMax, name) };
-    });
-  }
+function acksOf(view: DataView, start: number, count: number, name: string): Ack[] {
+  return Array.from({ length: count }, (_, i) => {
+    const at = start + ackBytes * i;
+    const replica = getReplica(view, at);
+    if (!replica) throw malformed(`${name} name replica zero`);
+    return { replica, seq: within(getInteger(view, at + 8), 0, limits.integerMax, name) };
+  });
+}
 
-  /** Where the u32 offset at `at` leads to: an aligned word inside. */
-  #follow(at: number, name: string): number {
-    const distance = this.#holds(at, 4, 4) ? this.#view.getUint32(at, true) : 0;
-    if (distance === 0 || !this.#holds(at + distance, 4, 4)) throw malformed(`${name} points outside the payload`);
-    return at + distance;
-  }
+/** Where the u32 offset at `at` leads to: an aligned word inside. */
+function follow(view: DataView, at: number, name: string): number {
+  const distance = view.getUint32(holds(view, at, 4, 4, name), true);
+  if (distance === 0) throw misplaced(name);
+  return holds(view, at + distance, 4, 4, name);
+}
 
-  #holds(at: number, length: number, align: number): boolean {
-    return at >= 0 && at + length <= this.#bytes.length && (at | length) % align === 0;
-  }
+/** `at`, where `length` bytes are inside, and both are multiples of `align`. */
+function holds(view: DataView, at: number, length: number, align: number, name: string): number {
+  if (at < 0 || at + length > view.byteLength || (at | length) % align !== 0) throw misplaced(name);
+  return at;
+}
+
+function misplaced(name: string): HeadwaterError {
+  return malformed(`${name} is not where it should be`);
 }
 
 function textOf(kind: Kind, bytes: Uint8Array, name: string): string {
