@@ -1,8 +1,9 @@
 // The numbers both sides of the boundary agree on. AssemblyScript and TypeScript compile this same file,
-// so it holds plain enums and nothing else. Values are part of the ABI: append, never renumber.
+// so it holds enums and nothing else; const ones, so that only their numbers reach a bundle. Values are part of the ABI:
+// append, never renumber.
 
 /** What an engine call came to. Anything but Ok changed nothing. */
-export enum Status {
+export const enum Status {
   Ok = 0,
   /** Everything in the bytes was known already. */
   Duplicate = 1,
@@ -23,7 +24,7 @@ export enum Status {
 }
 
 /** Words that JS reads after a call, beside its result: where the outbox is, and what the last document_receive came to. */
-export enum Mail {
+export const enum Mail {
   OutboxAt = 0,
   OutboxBytes = 1,
   Applied = 2,
@@ -34,7 +35,7 @@ export enum Mail {
 }
 
 /** What a container is. The kind is part of its identity, beside its path. */
-export enum Kind {
+export const enum Kind {
   Map = 0,
   Text = 1,
   RichText = 2,
@@ -43,14 +44,14 @@ export enum Kind {
   Set = 5,
 }
 
-export enum BlockKind {
+export const enum BlockKind {
   Batch = 0,
   Void = 1,
   Snapshot = 2,
 }
 
 /** Ops as they stand in a batch: the low three bits of an op's tag. */
-export enum OpKind {
+export const enum OpKind {
   Insert = 0,
   Delete = 1,
   MapSet = 2,
@@ -61,7 +62,7 @@ export enum OpKind {
 }
 
 /** What an op did to what a reader sees; recorded while a document is observed. */
-export enum EventKind {
+export const enum EventKind {
   TextInsert = 0,
   TextDelete = 1,
   MapKey = 2,
@@ -70,7 +71,7 @@ export enum EventKind {
 }
 
 /** Limits every decoder holds to. Each has a test at the limit and one past it. */
-export enum Limit {
+export const enum Limit {
   KeyBytes = 1024,
   ValueBytes = 262144,
   ValueDepth = 64,
