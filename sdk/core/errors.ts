@@ -40,3 +40,9 @@ export class HeadwaterError extends Error {
     super(message);
   }
 }
+
+/** What was thrown, as one of ours. */
+export function asHeadwaterError(error: unknown, code: ErrorCode = 'internal'): HeadwaterError {
+  if (error instanceof HeadwaterError) return error;
+  return new HeadwaterError(code, error instanceof Error ? error.message : String(error));
+}

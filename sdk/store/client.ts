@@ -1,9 +1,9 @@
 // The client: documents, the device's storage, the line to the server, and what an app wants to know of them.
 
-import { HeadwaterError } from '../core/errors.js';
+import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { newReplicaId, type ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
-import { isDocumentId } from '../wire/limits.js';
+import { checkDocumentId, isDocumentId } from '../wire/limits.js';
 import type { ReplicaClaim } from '../storage/replicas.js';
 import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor } from '../storage/storage.js';
@@ -16,7 +16,6 @@ import type { Refused } from './rejected.js';
 import { Replication, type ReplicationHost } from './replication.js';
 import type { DocumentSet } from './set.js';
 import { StatusBoard, type Status } from './status.js';
-import { asHeadwaterError } from './steps.js';
 import type { Text } from './text.js';
 
 /** What `open` has made ready. */
@@ -126,7 +125,7 @@ export class Client {
 
   #checkId(id: string): void {
     this.#checkOpen();
-    if (!isDocumentId(id)) throw new HeadwaterError('invalid_argument', 'a document id is a string of 1 to 256 bytes without control characters', { id });
+    checkDocumentId(id);
   }
 
   // ---- presence -----------------------------------------------------------------------------------

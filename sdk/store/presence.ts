@@ -1,10 +1,9 @@
 // Presence: who is here now, and what they show of themselves. Never stored; gone when they go.
 
-import { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
 import { isEncodedValue } from '../core/codec.js';
 import { decodeValue, encodeValue, type JsonValue } from '../core/values.js';
-import * as limits from '../wire/limits.js';
+import { checkPresence } from '../wire/limits.js';
 import { Listeners } from './observable.js';
 
 export interface Other<P> { replica: ReplicaId; value: P }
@@ -34,9 +33,7 @@ export class Presence<P = JsonValue> {
   /** @throws HeadwaterError `invalid_argument` unless JSON, `too_large` over 8 KiB */
   set(value: P): void {
     const encoded = encodeValue(value).slice();
-    if (encoded.length > limits.presenceBytesMax) {
-      throw new HeadwaterError('too_large', `a presence may have ${limits.presenceBytesMax} bytes, not ${encoded.length}`, { document: this.document });
-    }
+    checkPresence(this.document, encoded);
     this.#show(encoded, decodeValue(encoded) as P);
   }
 

@@ -1,6 +1,6 @@
 // A document's storage steps, one after another. A step that fails is reported, and the next one still runs.
 
-import { HeadwaterError } from '../core/errors.js';
+import { asHeadwaterError, type HeadwaterError } from '../core/errors.js';
 
 export class Steps {
   #last: Promise<void> = Promise.resolve();
@@ -17,9 +17,4 @@ export class Steps {
 
   /** Resolves when every step begun before is over. Never rejects. */
   get idle(): Promise<void> { return this.#last; }
-}
-
-export function asHeadwaterError(error: unknown): HeadwaterError {
-  if (error instanceof HeadwaterError) return error;
-  return new HeadwaterError('internal', error instanceof Error ? error.message : String(error));
 }

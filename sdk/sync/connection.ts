@@ -4,12 +4,12 @@
 // inbox, so no step ever sees the middle of another. A host that throws while taking in the log makes
 // the step not have happened: the state before it stays, and the connection is dropped.
 
-import { HeadwaterError } from '../core/errors.js';
+import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { isReplicaId, type ReplicaId } from '../core/replica.js';
 import { stampOf, stampToMs } from '../core/clock.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import * as limits from '../wire/limits.js';
-import { isDocumentId } from '../wire/limits.js';
+import { checkDocumentId, checkPresence } from '../wire/limits.js';
 import type { Message } from '../wire/message.js';
 import { fullJitterMs } from './backoff.js';
 import type { OwnBatch } from './batch-queue.js';
@@ -94,7 +94,7 @@ export class Connection {
 
   /** @param unacked  own durable batches the server may not have, in the order they were stored */
   open(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
-    if (!isDocumentId(document)) throw new HeadwaterError('invalid_argument', 'a document id is 1 to 256 bytes without control characters', { document });
+    checkDocumentId(document);
     if (this.#state.documents.has(document)) throw new HeadwaterError('invalid_argument', 'the document is open already', { document });
     this.#dispatch({ type: 'open', document, cursor, unacked });
   }
@@ -114,9 +114,7 @@ export class Connection {
 
   /** @param replica  whose presence it is: this connection's, or that of another tab it speaks for */
   setPresence(document: string, state: Uint8Array | null, replica: ReplicaId = this.#options.replica): void {
-    if (state && state.length > limits.presenceBytesMax) {
-      throw new HeadwaterError('too_large', `a presence of ${state.length} bytes is over the limit of ${limits.presenceBytesMax}`, { document });
-    }
+    if (state) checkPresence(document, state);
     this.#dispatch({ type: 'presence', document, replica, state });
   }
 
@@ -255,6 +253,6 @@ function statusFor({ connection, error, progress }: SessionStatus): ConnectionSt
 }
 
 function failureOf(error: unknown): SessionError {
-  if (error instanceof HeadwaterError) return { code: error.code, message: error.message };
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  const { code, message } = asHeadwaterError(error);
+  return { code, message };
 }

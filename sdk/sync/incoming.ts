@@ -17,9 +17,6 @@ import type { Turn } from './turn.js';
 
 type MessageOf<T> = Extract<Message, { type: T }>;
 
-/** Why a message makes no sense now; null when it does. */
-type Complaint = string | null;
-
 export function subscribe(turn: Turn, id: string): void {
   leaveCatchUp(turn, id);
   const { lsn, epoch } = turn.document(id)!;
@@ -29,42 +26,44 @@ export function subscribe(turn: Turn, id: string): void {
   turn.emit({ type: 'send', message: { type: 'subscribe', document: id, lsn, epoch: epoch || turn.state.epoch } });
 }
 
-export function receiveSubscribed(turn: Turn, message: MessageOf<'subscribed'>): Complaint {
+// Each of these says whether the message makes sense now.
+
+export function receiveSubscribed(turn: Turn, message: MessageOf<'subscribed'>): boolean {
   const id = message.document;
-  if (!turn.state.unanswered.has(id)) return 'subscribed without subscribe';
-  if (answer(turn, id) > 0) return null;
+  if (!turn.state.unanswered.has(id)) return false;
+  if (answer(turn, id) > 0) return true;
   const document = turn.document(id);
-  if (!document) return null;
+  if (!document) return true;
   const isKnown = document.epoch === turn.state.epoch;
-  if (message.from !== 0 && (message.from !== document.asked || !isKnown)) return `subscribed from ${message.from}, not from ${document.asked}`;
+  if (message.from !== 0 && (message.from !== document.asked || !isKnown)) return false;
   const version = versionOf(message.version);
-  if (!version) return 'subscribed with a malformed version vector';
+  if (!version) return false;
   startCatchUp(turn, id, message, version);
-  return null;
+  return true;
 }
 
-export function receiveChanges(turn: Turn, message: MessageOf<'changes'>): Complaint {
+export function receiveChanges(turn: Turn, message: MessageOf<'changes'>): boolean {
   const { document: id, first, last, batches } = message;
   const document = turn.document(id);
-  if (!document) return null;
+  if (!document) return true;
   const isAwaiting = document.phase === 'subscribing' && document.epoch === turn.state.epoch;
-  if (!isSubscribed(document) && !isAwaiting) return isStale(turn, id, document) ? null : 'changes without subscribe';
-  if (last <= document.lsn) return null;
+  if (!isSubscribed(document) && !isAwaiting) return isStale(turn, id, document);
+  if (last <= document.lsn) return true;
   if (first <= document.lsn + 1) advance(turn, id, batches, last);
   // A gap while the answer is awaited belongs to an earlier subscription.
   else if (!isAwaiting) startAgain(turn, id);
-  return null;
+  return true;
 }
 
-export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): Complaint {
+export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): boolean {
   const id = message.document;
   const document = turn.document(id);
-  if (!document) return null;
+  if (!document) return true;
   // What an earlier subscription still brought can have overtaken the snapshot.
-  if (isSubscribed(document) && message.lsn <= document.lsn) return null;
-  if (document.phase !== 'catching-up') return isStale(turn, id, document) ? null : 'a snapshot outside catch-up';
+  if (isSubscribed(document) && message.lsn <= document.lsn) return true;
+  if (document.phase !== 'catching-up') return isStale(turn, id, document);
   const snapshot = addPiece(document.snapshot, message);
-  if (!snapshot) return 'a snapshot piece out of place';
+  if (!snapshot) return false;
   if (snapshot.length < snapshot.total) {
     turn.setDocument(id, { snapshot });
     countBytes(turn, id, message.bytes.length);
@@ -72,14 +71,14 @@ export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): Com
     turn.setDocument(id, { snapshot: null });
     advance(turn, id, wholeOf(snapshot.pieces), snapshot.lsn, message.bytes.length);
   }
-  return null;
+  return true;
 }
 
 /** The server dropped something of this document: what it sent us, or what we pushed. */
-export function receiveResync(turn: Turn, id: string): Complaint {
+export function receiveResync(turn: Turn, id: string): boolean {
   const document = turn.document(id);
   if (document && isSubscribed(document)) startAgain(turn, id);
-  return null;
+  return true;
 }
 
 /** The server refuses the document; `isFinal` says whether asking again on this link is of use. */

@@ -55,7 +55,7 @@ function anyEvent(random: Random, state: SessionState): SessionEvent {
     () => ({ type: 'connect' }),
     () => ({ type: random.pick(['online', 'offline', 'disconnect']) }),
     () => ({ type: 'linkClosed', code: random.pick([1006, 4401]), reason: '' }),
-    () => ({ type: 'timer', timer: random.pick(['connect', 'retry', 'ping', 'probe', 'presence', 'resubscribe']) }),
+    () => ({ type: 'timer', timer: random.pick(['connect', 'retry', 'ping', 'presence', 'resubscribe']) }),
     () => ({ type: 'open', document: id, cursor: random.chance(0.5) ? null : { epoch: `e${random.int(3)}`, lsn: high }, unacked: [batch] }),
     () => ({ type: 'close', document: id }),
     () => ({ type: 'push', document: id, batches: [batch] }),

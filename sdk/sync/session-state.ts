@@ -40,8 +40,8 @@ export interface SessionState {
   readonly frameBytesMax: number;
   readonly pingIntervalMs: number;
   readonly nonce: number;
+  /** Pings since the last frame that came. */
   readonly pingsMissed: number;
-  readonly isProbing: boolean;
   readonly documents: Documents;
   /** Subscribes of each document that wait for their answer: only the last one's answer counts. */
   readonly unanswered: ReadonlyMap<string, number>;
@@ -117,7 +117,7 @@ export interface SessionStatus {
 }
 
 /** A timer set again replaces the earlier one of its name. */
-export type TimerName = 'connect' | 'retry' | 'ping' | 'probe' | 'presence' | 'resubscribe';
+export type TimerName = 'connect' | 'retry' | 'ping' | 'presence' | 'resubscribe';
 
 export type SessionEvent =
   | { type: 'connect' }
@@ -166,7 +166,7 @@ export interface Rejection {
 export function initialSession(replica: ReplicaId): SessionState {
   return {
     replica, phase: 'offline', attempt: 0, held: false, epoch: '',
-    frameBytesMax: limits.frameBytesMax, pingIntervalMs: 30_000, nonce: 0, pingsMissed: 0, isProbing: false,
+    frameBytesMax: limits.frameBytesMax, pingIntervalMs: 30_000, nonce: 0, pingsMissed: 0,
     documents: Documents.none, unanswered: new Map(), sending: [], inFlightBytes: 0,
     behind: 0, catchUp: { bytes: 0, total: 0 },
     presenceDirty: [], isPresenceTimerSet: false, isResubscribeTimerSet: false, error: null,

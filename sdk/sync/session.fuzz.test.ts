@@ -118,7 +118,7 @@ class World {
         device.failsNext = false;
         if (device.session.phase === 'offline') this.event(device, { type: 'connect' });
         this.openLink(device);
-        for (const timer of [...device.timers]) if (timer !== 'connect' && timer !== 'ping' && timer !== 'probe') this.fire(device, timer);
+        for (const timer of [...device.timers]) if (timer !== 'connect' && timer !== 'ping') this.fire(device, timer);
         while (device.wire && (device.wire.up.length > 0 || device.wire.down.length > 0)) {
           this.deliverUp(device);
           this.server.commit();

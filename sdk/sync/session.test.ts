@@ -89,8 +89,8 @@ describe('the connection', () => {
   });
 
   it('asks whether the link still works when the network changes', () => {
-    expect(story([...online, { type: 'offline' }, { type: 'online' }, server({ type: 'pong', nonce: 1 }), fired('probe'), { type: 'online' }, fired('probe')]).lines.slice(3)).toEqual([
-      'ping 1, timer probe 5000', '', '', '', 'ping 2, timer probe 5000', 'hang up 4504, backoff retry 0, status offline unavailable',
+    expect(story([...online, { type: 'offline' }, { type: 'online' }, server({ type: 'pong', nonce: 1 }), fired('ping'), { type: 'online' }, fired('ping')]).lines.slice(3)).toEqual([
+      'ping 1, timer ping 5000', '', '', 'ping 2, timer ping 30000', 'ping 3, timer ping 5000', 'hang up 4504, backoff retry 0, status offline unavailable',
     ]);
   });
 
@@ -365,7 +365,7 @@ function resync(document: string): SessionEvent {
   return server({ type: 'resync', document });
 }
 
-function fired(timer: 'connect' | 'retry' | 'ping' | 'probe' | 'resubscribe'): SessionEvent {
+function fired(timer: 'connect' | 'retry' | 'ping' | 'resubscribe'): SessionEvent {
   return { type: 'timer', timer };
 }
 

@@ -139,7 +139,7 @@ function hasLink(turn: Turn): boolean {
 
 /** What was said on this link no longer counts; what was known of each document does. */
 function forgetLink(turn: Turn): void {
-  const timers: TimerName[] = ['connect', 'ping', 'probe', 'presence', 'resubscribe'];
+  const timers: TimerName[] = ['connect', 'ping', 'presence', 'resubscribe'];
   turn.emit(...timers.map((timer) => ({ type: 'cancel' as const, timer })));
   for (const [id, { queue }] of turn.state.documents) {
     turn.setDocument(id, { phase: 'idle', snapshot: null, bytesLeft: 0, restarts: 0, queue: rewind(queue) });
@@ -147,7 +147,7 @@ function forgetLink(turn: Turn): void {
   }
   turn.set({
     unanswered: new Map(), sending: [], catchUp: { bytes: 0, total: 0 }, presenceDirty: [],
-    isPresenceTimerSet: false, isResubscribeTimerSet: false, isProbing: false, pingsMissed: 0,
+    isPresenceTimerSet: false, isResubscribeTimerSet: false, pingsMissed: 0,
   });
 }
 
@@ -159,31 +159,27 @@ function timerFired(turn: Turn, timer: TimerName): void {
     case 'retry': return phase === 'waiting' ? dial(turn) : undefined;
     case 'connect': return phase === 'connecting' || phase === 'greeting' ? isSilent(turn, 'the server did not answer') : undefined;
     case 'ping': return phase === 'open' ? ping(turn) : undefined;
-    case 'probe': return turn.state.isProbing ? isSilent(turn, 'the network changed and the server no longer answers') : undefined;
     case 'presence': return phase === 'open' ? flushPresence(turn) : undefined;
     case 'resubscribe': return phase === 'open' ? subscribeWaiting(turn) : undefined;
   }
 }
 
 function ping(turn: Turn): void {
-  if (turn.state.pingsMissed >= pingsMissedMax) return isSilent(turn, `${pingsMissedMax} pings were not answered`);
-  sendPing(turn);
-  turn.set({ pingsMissed: turn.state.pingsMissed + 1 });
-  turn.emit({ type: 'timer', timer: 'ping', ms: turn.state.pingIntervalMs });
+  const { pingsMissed, pingIntervalMs } = turn.state;
+  if (pingsMissed >= pingsMissedMax) isSilent(turn, 'the server no longer answers');
+  else sendPing(turn, pingsMissed + 1, pingIntervalMs);
 }
 
-/** Asks at once whether the link still works: a socket outlives its network without knowing. */
+/** Asks at once whether the link still works: a socket outlives its network without knowing. This ping is the last one. */
 function probe(turn: Turn): void {
-  if (turn.state.phase !== 'open' || turn.state.isProbing) return;
-  sendPing(turn);
-  turn.set({ isProbing: true });
-  turn.emit({ type: 'timer', timer: 'probe', ms: probeMs });
+  const { phase, pingsMissed } = turn.state;
+  if (phase === 'open' && pingsMissed < pingsMissedMax) sendPing(turn, pingsMissedMax, probeMs);
 }
 
-function sendPing(turn: Turn): void {
+function sendPing(turn: Turn, pingsMissed: number, ms: number): void {
   const nonce = (turn.state.nonce + 1) >>> 0;
-  turn.set({ nonce });
-  turn.emit({ type: 'send', message: { type: 'ping', nonce } });
+  turn.set({ nonce, pingsMissed });
+  turn.emit({ type: 'send', message: { type: 'ping', nonce } }, { type: 'timer', timer: 'ping', ms });
 }
 
 function isSilent(turn: Turn, message: string): void {
@@ -192,8 +188,7 @@ function isSilent(turn: Turn, message: string): void {
 
 /** Any frame is a sign of life. */
 function noteLife(turn: Turn): void {
-  if (turn.state.isProbing) turn.emit({ type: 'cancel', timer: 'probe' });
-  if (turn.state.isProbing || turn.state.pingsMissed > 0) turn.set({ isProbing: false, pingsMissed: 0 });
+  if (turn.state.pingsMissed > 0) turn.set({ pingsMissed: 0 });
 }
 
 // ── messages ────────────────────────────────────────────────────────────────────────────────────
@@ -203,8 +198,8 @@ function receive(turn: Turn, message: Message): void {
   if (phase !== 'greeting' && phase !== 'open') return;
   noteLife(turn);
   if (receiveAlways(turn, message)) return;
-  const complaint = phase === 'open' ? receiveOpen(turn, message) : receiveGreeting(turn, message);
-  if (complaint !== null) nonsense(turn, complaint);
+  const isSense = phase === 'open' ? receiveOpen(turn, message) : receiveGreeting(turn, message);
+  if (!isSense) nonsense(turn, `${message.type} makes no sense now`);
 }
 
 /** Takes what may come at any time; false when `message` is another. */
@@ -217,23 +212,23 @@ function receiveAlways(turn: Turn, message: Message): boolean {
   }
 }
 
-function receiveGreeting(turn: Turn, message: Message): string | null {
-  if (message.type !== 'welcome') return `${message.type} before welcome`;
+function receiveGreeting(turn: Turn, message: Message): boolean {
+  if (message.type !== 'welcome') return false;
   welcome(turn, message);
-  return null;
+  return true;
 }
 
-function receiveOpen(turn: Turn, message: Message): string | null {
+function receiveOpen(turn: Turn, message: Message): boolean {
   switch (message.type) {
     case 'subscribed': return receiveSubscribed(turn, message);
     case 'changes': return receiveChanges(turn, message);
     case 'snapshot': return receiveSnapshot(turn, message);
     case 'resync': return receiveResync(turn, message.document);
-    case 'ack': receiveAck(turn, message.document, message.entries); return null;
-    case 'reject': receiveReject(turn, message.document, rejectionOf(message)); return null;
-    case 'presence': receivePresence(turn, message.document, message.replica, message.state); return null;
-    case 'pong': return null;
-    default: return `${message.type} is not for a client, or not now`;
+    case 'ack': receiveAck(turn, message.document, message.entries); return true;
+    case 'reject': receiveReject(turn, message.document, rejectionOf(message)); return true;
+    case 'presence': receivePresence(turn, message.document, message.replica, message.state); return true;
+    case 'pong': return true;
+    default: return false;
   }
 }
 

@@ -8,7 +8,7 @@
 
 import { HeadwaterError } from '../core/errors.js';
 import * as limits from './limits.js';
-import { isDocumentId } from './limits.js';
+import { checkDocumentId } from './limits.js';
 import type { Message, MessageType } from './message.js';
 import { schema } from './schema.js';
 import { malformed, readTable, writeTable } from './table.js';
@@ -24,9 +24,7 @@ const headerBytes = 13;
  * @throws HeadwaterError `invalid_argument` if the document id cannot be one, `too_large` past `limits.frameBytesCeiling`
  */
 export function encodeFrame(message: Message, stamp: bigint): Uint8Array {
-  if ('document' in message && message.document !== undefined && !isDocumentId(message.document)) {
-    throw new HeadwaterError('invalid_argument', 'a document id is 1 to 256 bytes without control characters', { document: message.document });
-  }
+  if ('document' in message && message.document !== undefined) checkDocumentId(message.document);
   const frame = writeTable(schema[message.type], message, headerBytes);
   if (frame.length > limits.frameBytesCeiling) {
     throw new HeadwaterError('too_large', `a frame of ${frame.length} bytes is over the limit of ${limits.frameBytesCeiling}`, { type: message.type });

@@ -2,6 +2,8 @@
 //
 // Read as `limits.name` through `import * as limits`: so a bundle has the numbers that are used, and no names.
 
+import { HeadwaterError } from '../core/errors.js';
+
 /** Bounds what one peer makes the other hold before it can judge it; a server may offer more in welcome. */
 export const frameBytesMax = 1024 * 1024;
 /** No offer may go beyond this: a client decides how much memory a server can make it hold. */
@@ -42,6 +44,18 @@ export function isDocumentId(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > documentIdBytesMax) return false;
   if (control.test(value) || loneSurrogate.test(value)) return false;
   return utf8Length(value) <= documentIdBytesMax;
+}
+
+/** @throws HeadwaterError `invalid_argument` */
+export function checkDocumentId(document: unknown): void {
+  if (!isDocumentId(document)) throw new HeadwaterError('invalid_argument', 'a document id is a string of 1 to 256 bytes without control characters', { document });
+}
+
+/** @throws HeadwaterError `too_large` */
+export function checkPresence(document: string, state: Uint8Array): void {
+  if (state.length > presenceBytesMax) {
+    throw new HeadwaterError('too_large', `a presence may have ${presenceBytesMax} bytes, not ${state.length}`, { document });
+  }
 }
 
 /** Bytes of a well-formed string in UTF-8. */
