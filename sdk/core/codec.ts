@@ -69,22 +69,12 @@ function malformed(): HeadwaterError {
 export function decodeVersion(bytes: Uint8Array): Map<ReplicaId, number> {
   const vector = new Map<ReplicaId, number>();
   if (bytes.length === 0) return vector;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; at < bytes.length && scale <= 2 ** 28; scale *= 128) {
-      const byte = bytes[at++];
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-    throw malformed();
-  };
-  for (let count = varint(); count > 0; count--) {
-    if (at + 9 > bytes.length) throw malformed();
-    const replica = replicaFromWords(view.getUint32(at + 4, true), view.getUint32(at, true));
-    at += 8;
-    vector.set(replica, varint());
+  const count = readVarint(bytes, 0);
+  let at = count?.end;
+  for (let left = count?.number ?? 0; left > 0 && at; left--) {
+    const name = readName(bytes, at);
+    if (name) vector.set(name.replica, name.number);
+    at = name?.end;
   }
   if (at !== bytes.length) throw malformed();
   return vector;
@@ -94,17 +84,38 @@ export function encodeVersion(vector: ReadonlyMap<ReplicaId, number>): Uint8Arra
   const entries = [...vector].filter(([replica, seq]) => isReplicaId(replica) && seq > 0).sort(([a], [b]) => (a < b ? -1 : 1));
   const out: number[] = [];
   writeVarint(out, entries.length);
-  for (const [replica, seq] of entries) {
-    const [high, low] = replicaToWords(replica);
-    for (const word of [low, high]) out.push(word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24);
-    writeVarint(out, seq);
-  }
+  for (const [replica, seq] of entries) writeName(out, replica, seq);
   return Uint8Array.from(out);
+}
+
+/** A replica and one of its numbers, as version vectors and cursors hold them: 8 bytes, little-endian │ varint. */
+export function writeName(out: number[], replica: ReplicaId, number: number): void {
+  const [high, low] = replicaToWords(replica);
+  for (const word of [low, high]) out.push(word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24);
+  writeVarint(out, number);
+}
+
+/** @returns undefined when it is not whole */
+export function readName(bytes: Uint8Array, at: number): { replica: ReplicaId; number: number; end: number } | undefined {
+  const varint = readVarint(bytes, at + 8);
+  if (!varint) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at);
+  return { replica: replicaFromWords(view.getUint32(4, true), view.getUint32(0, true)), ...varint };
 }
 
 function writeVarint(out: number[], value: number): void {
   for (; value >= 128; value = Math.floor(value / 128)) out.push((value % 128) | 128);
   out.push(value);
+}
+
+function readVarint(bytes: Uint8Array, at: number): { number: number; end: number } | undefined {
+  let number = 0;
+  for (let scale = 1; at < bytes.length && scale <= 2 ** 28; scale *= 128) {
+    const byte = bytes[at++];
+    number += (byte & 127) * scale;
+    if (byte < 128) return { number, end: at };
+  }
+  return undefined;
 }
 
 /** Are these bytes exactly one well-formed value, safe to decode? */

@@ -39,9 +39,10 @@ export class HeldWrites {
     return this.#writes.slice(0, end === -1 ? undefined : Math.max(end, 1));
   }
 
-  /** Takes the `head` off, once it is stored. */
-  written(head: readonly HeldWrite[], positions: readonly number[]): void {
+  /** Takes the `head` off, once it is stored. @param isKnown  its provisional positions have been given out */
+  written(head: readonly HeldWrite[], positions: readonly number[], isKnown: boolean): void {
     this.#writes.splice(0, head.length);
+    if (!isKnown) return;
     const given = head.filter(isAppend).flatMap((write) => write.positions);
     given.forEach((provisional, i) => this.#realPositions.set(provisional, positions[i]));
   }

@@ -1,5 +1,6 @@
 import { FaultyStorage, failFrom } from '../testing/faults.js';
 import { storageConformance } from './conformance.js';
+import { corruptDisk } from '../testing/disk.js';
 import { MemoryDisk, MemoryStorage } from './memory.js';
 
 storageConformance('MemoryStorage', async () => {
@@ -13,7 +14,7 @@ storageConformance('MemoryStorage', async () => {
   return {
     storage: open(),
     reopen: async () => open(),
-    corrupt: async (document, position) => disk.corrupt(document, position),
+    corrupt: async (document, position) => corruptDisk(disk, document, position),
     failFrom: (step) => handles.forEach((handle) => handle.setPlan(failFrom(step))),
   };
 });

@@ -24,15 +24,6 @@ export class MemoryDisk {
   readonly quarantined: QuarantinedRecord[] = [];
   /** The lowest position a document new to this disk may use: above every position ever removed. */
   floor = 1;
-
-  /** Flips one bit where a disk would: under the checksum. */
-  corrupt(document: string, position: number | 'snapshot'): void {
-    const shelf = this.shelves.get(document);
-    const sealed = position === 'snapshot' ? shelf?.snapshot : shelf?.records.get(position);
-    if (!sealed) throw new HeadwaterError('invalid_argument', 'nothing is stored there', { document, position });
-    if (sealed.bytes.length > 0) sealed.bytes[sealed.bytes.length >> 1] ^= 1;
-    else sealed.checksum ^= 1;
-  }
 }
 
 export class MemoryStorage implements Storage {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { failAt, failFrom, failWrites, FaultyStorage, type StorageFault } from '../testing/faults.js';
 import { Random, seedFromEnv } from '../testing/seed.js';
 import { storageConformance } from './conformance.js';
+import { corruptDisk } from '../testing/disk.js';
 import { MemoryDisk, MemoryStorage } from './memory.js';
 import { ResilientStorage, type StorageStatus } from './resilient.js';
 
@@ -16,7 +17,7 @@ storageConformance('ResilientStorage', async () => {
   return {
     storage: open(),
     reopen: async () => open(),
-    corrupt: async (document, position) => disk.corrupt(document, position),
+    corrupt: async (document, position) => corruptDisk(disk, document, position),
     failFrom: (step) => handles.forEach((handle) => handle.setPlan(failFrom(step))),
     absorbsFailures: true,
   };

@@ -6,7 +6,7 @@
 // lost to this device, which is why `degraded` must reach the user, and why a write that `append` has answered is
 // durable only when `durable()` says so.
 
-import { HeadwaterError } from '../core/errors.js';
+import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { emptyDocument, HeldWrites, isAppend, type HeldWrite } from './held.js';
 import { Lane } from './lane.js';
 import { checkDocument, copyAppends, copyBytes } from './sealed.js';
@@ -179,7 +179,7 @@ export class ResilientStorage implements Storage {
     while (this.#held.count > 0) {
       const head = this.#held.head();
       const positions = await this.#store(head);
-      this.#held.written(head, positions);
+      this.#held.written(head, positions, this.#error !== null);
       let taken = 0;
       for (const write of head) {
         const count = isAppend(write) ? write.positions.length : 0;
@@ -206,7 +206,7 @@ export class ResilientStorage implements Storage {
   }
 
   #degrade(cause: unknown): void {
-    const error = cause instanceof HeadwaterError ? cause : new HeadwaterError('storage_failed', String(cause));
+    const error = asHeadwaterError(cause, 'storage_failed');
     if (error.code === 'closed') return this.#rejectAll(error);
     const news = !this.#error;
     this.#error = error;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FaultyStorage, failAt, failFrom, failWrites, type StorageFault } from '../testing/faults.js';
+import { corruptDisk } from '../testing/disk.js';
 import { MemoryDisk } from '../storage/memory.js';
 import { FakeLockManager } from '../testing/locks.js';
 import type { Client } from './client.js';
@@ -158,7 +159,7 @@ describe('damage on the disk', () => {
   it.each([1, 3, 6])('of record %i is set aside and reported; the rest comes from the server', async (position) => {
     const locks = new FakeLockManager();
     const device = await written(locks);
-    device.disk.corrupt('d', position);
+    corruptDisk(device.disk, 'd', position);
     const second = await world.open(device, { locks });
     const write = (await second.document('d').ready, second.document('d').set('a', 1));
     expect(second.document('d').replica).not.toBe(second.replica);
@@ -181,7 +182,7 @@ describe('damage on the disk', () => {
     await second.document('d').ready;
     for (const key of ['a', 'b', 'c']) await second.document('d').set(key, 1).durable;
     await second.close();
-    device.disk.corrupt('d', 8);
+    corruptDisk(device.disk, 'd', 8);
     const third = await world.open(device, { locks });
     await third.document('d').ready;
     const write = third.document('d').set('d', 1);

@@ -11,7 +11,7 @@ import { voidFor, type Block } from './blocks.js';
 import type { Document } from './document.js';
 import type { LogPosition } from './log-position.js';
 import type { Recorder } from './recorder.js';
-import { Refused } from './rejected.js';
+import type { Refused } from './rejected.js';
 import { buildDocument, storedBlocks, withVoids } from './stored-form.js';
 
 /** What is needed of a document's replication. */
@@ -55,7 +55,7 @@ export class Refusals {
     const error = new HeadwaterError(isDependent ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
     this.#hasRefused = true;
     document.ledger(replica).refuse(seqFrom, seqTo, error);
-    this.#taking.refused(new Refused(document.id, replica, seqFrom, seqTo, error, bytes));
+    this.#taking.refused({ document: document.id, replica, seqFrom, seqTo, error, bytes });
   }
 
   /** Refusals of one turn share one reading. While the device cannot be read it stays asked for; see `retry`. */

@@ -3,14 +3,12 @@
 import type { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
 
-export class Refused {
-  constructor(
-    readonly document: string,
-    readonly replica: ReplicaId,
-    readonly seqFrom: number,
-    readonly seqTo: number,
-    readonly error: HeadwaterError,
-    /** The refused batch as it was written. */
-    readonly bytes: Uint8Array,
-  ) {}
+export interface Refused {
+  readonly document: string;
+  readonly replica: ReplicaId;
+  readonly seqFrom: number;
+  readonly seqTo: number;
+  readonly error: HeadwaterError;
+  /** The refused batch as it was written. */
+  readonly bytes: Uint8Array;
 }
