@@ -22,7 +22,7 @@ import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";
 import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "./crdt/set";
 import { openCounterAdd, openDot, openMapWrite, openSetAdd, openSetRemove } from "./codec/open";
 import { seal } from "./codec/seal";
-import { appliedBlocks, duplicateBlocks, neededReplica, neededSeq, receive, receiveReady, waitingBlocks, writeNews } from "./codec/receive";
+import { appliedBlocks, blockEnd, duplicateBlocks, neededReplica, neededSeq, receive, receiveReady, waitingBlocks, writeNews } from "./codec/receive";
 import { clearReplaced, isReplaced } from "./codec/snapshot-read";
 import { writeSnapshot } from "./codec/snapshot-write";
 import { exportSince, takeOwn, tellOwn, trimLog } from "./codec/export";
@@ -391,6 +391,18 @@ export function block_inspect(at: u32, bytes: u32): bool {
 }
 
 const blockCell: usize = memory.data(24, 8);
+
+/** How many of the inbox's first `bytes` bytes are whole blocks. */
+export function blocks_whole(bytes: u32): u32 {
+  const end = inboxStart() + <usize>bytes;
+  let at = inboxStart();
+  while (at < end) {
+    const next = blockEnd(at, end);
+    if (next == 0) break;
+    at = next;
+  }
+  return <u32>(at - inboxStart());
+}
 
 /** The void for the batch in the inbox; false when it is malformed. */
 export function block_void(bytes: u32): bool {

@@ -12,6 +12,7 @@ export { type Client } from './store/client.js';
 export { open, type OpenOptions } from './store/open.js';
 export { type Status } from './store/status.js';
 export { Document, type Fields, type Path } from './store/document.js';
+export { importSliced, type SlicedImportOptions } from './store/sliced-import.js';
 export { Text, type Side } from './store/text.js';
 export { Counter } from './store/counter.js';
 export { DocumentSet, DocumentSet as Set } from './store/set.js';

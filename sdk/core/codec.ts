@@ -37,6 +37,21 @@ export function readBlocks(update: Uint8Array): BatchInfo[] {
   return blocks;
 }
 
+/**
+ * How many bytes of whole blocks an update begins with: at most `bytesMax`, or all of its first block.
+ *
+ * @throws HeadwaterError `invalid_update` when it does not begin with a whole block
+ */
+export function wholeBlocks(update: Uint8Array, bytesMax: number): number {
+  for (let held = bytesMax; ; held *= 4) {
+    const part = update.subarray(0, held);
+    putBytes(part);
+    const end = engine.blocks_whole(part.length);
+    if (end > 0 || part.length === 0) return end;
+    if (part.length === update.length) throw malformed();
+  }
+}
+
 function readHead(offset: number): BatchInfo {
   const out = outboxView();
   const head = new DataView(out.buffer, out.byteOffset, 24);

@@ -367,6 +367,6 @@ function keysOf(path: Path): readonly string[] {
   throw new HeadwaterError('invalid_argument', 'a path is a key or an array of keys', { path });
 }
 
-function checkBytes(bytes: Uint8Array): void {
+export function checkBytes(bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw new HeadwaterError('invalid_argument', 'updates and versions are Uint8Arrays');
 }
