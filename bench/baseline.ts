@@ -14,7 +14,16 @@ export interface Baseline {
   ratios: Record<string, Record<string, number>>;
 }
 
-export interface Drift { regressions: string[]; slower: string[] }
+export interface Drift {
+  /** Counts that have grown by more than the tolerance. */
+  regressions: string[];
+  /** Counts that have shrunk by more than it. */
+  smaller: string[];
+  /** Ratios to a rival that have become worse. */
+  slower: string[];
+  /** How many counts have not grown; those that the baseline has not are not held against anything. */
+  held: number;
+}
 
 const countTolerance = 1.02;
 const ratioTolerance = 0.9;
@@ -31,13 +40,14 @@ export function baselineOf(results: readonly RowResult[], engineBytes: number): 
 }
 
 export function compare(before: Baseline, now: Baseline): Drift {
-  const regressions = Object.entries(now.counts)
-    .filter(([what, count]) => count > before.counts[what] * countTolerance)
-    .map(([what, count]) => `${what}: ${before.counts[what].toLocaleString('en')} → ${count.toLocaleString('en')}`);
+  const counts = Object.entries(now.counts).filter(([what]) => what in before.counts);
+  const told = ([what, count]: [string, number]) => `${what}: ${before.counts[what].toLocaleString('en')} → ${count.toLocaleString('en')}`;
+  const regressions = counts.filter(([what, count]) => count > before.counts[what] * countTolerance).map(told);
+  const smaller = counts.filter(([what, count]) => count * countTolerance < before.counts[what]).map(told);
   const slower = Object.entries(now.ratios).flatMap(([row, ratios]) => Object.entries(ratios)
     .filter(([rival, ratio]) => ratio < (before.ratios[row]?.[rival] ?? 0) * ratioTolerance)
     .map(([rival, ratio]) => `${row}: ${inTimes(before.ratios[row][rival])} → ${inTimes(ratio)} of ${rival}`));
-  return { regressions, slower };
+  return { regressions, smaller, slower, held: counts.length - regressions.length };
 }
 
 /** An empty one when there is none yet. */
@@ -45,10 +55,10 @@ export function readBaseline(path: string): Baseline {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as Baseline : { counts: {}, ratios: {} };
 }
 
-/** Rows that were not run keep what they had. */
-export function writeBaseline(path: string, before: Baseline, now: Baseline): void {
-  const merged: Baseline = { counts: { ...before.counts, ...now.counts }, ratios: { ...before.ratios, ...now.ratios } };
-  writeFileSync(path, `${JSON.stringify(merged, null, 2)}\n`);
+/** Rows that were not run keep what they had. The quick form is too short a look for ratios to be kept. */
+export function writeBaseline(path: string, before: Baseline, now: Baseline, isQuick: boolean): void {
+  const ratios = isQuick ? before.ratios : { ...before.ratios, ...now.ratios };
+  writeFileSync(path, `${JSON.stringify({ counts: { ...before.counts, ...now.counts }, ratios }, null, 2)}\n`);
 }
 
 function rounded(number: number): number { return Number(number.toPrecision(6)); }

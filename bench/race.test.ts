@@ -69,11 +69,13 @@ describe('what is made of the results', () => {
   it('is held against the baseline: counts to 2 %, ratios to 10 %', () => {
     const now = baselineOf([result], 500);
     expect(now.ratios).toEqual({ 'text: sample': { yjs: 1.5 } });
-    expect(compare(now, now)).toEqual({ regressions: [], slower: [] });
+    expect(compare(now, now)).toEqual({ regressions: [], smaller: [], slower: [], held: 2 });
     const before = { counts: { 'engine / wasm bytes': 489, 'text: sample / memoryBytes': 990 }, ratios: { 'text: sample': { yjs: 1.7 } } };
-    const { regressions, slower } = compare(before, now);
+    const { regressions, smaller, slower, held } = compare(before, now);
     expect(regressions).toEqual(['engine / wasm bytes: 489 → 500']);
-    expect(slower).toHaveLength(1);
+    expect([slower.length, smaller, held]).toEqual([1, [], 1]);
+    expect(compare(now, before).smaller).toEqual(['engine / wasm bytes: 500 → 489']);
+    expect(compare({ counts: {}, ratios: {} }, now)).toEqual({ regressions: [], smaller: [], slower: [], held: 0 });
   });
 });
 

@@ -3,7 +3,7 @@
 // A rival that cannot be installed or loaded is left out and named; the others still race.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { headwater } from './headwater.js';
@@ -45,15 +45,19 @@ function versionOf(name: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** npm writes its own lockfile into node_modules last, so an interrupted or outdated install is seen. */
+/** By versions, not by times: a fresh checkout is newer than what it was given. npm writes its own lockfile last, so an interrupted install is seen. */
 function isInstalled(): boolean {
-  const done = join(folder, 'node_modules', '.package-lock.json');
-  return existsSync(done) && statSync(done).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
+  if (!existsSync(join(folder, 'node_modules', '.package-lock.json'))) return false;
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  return Object.entries(dependencies).every(([name, version]) => existsSync(join(folder, 'node_modules', name)) && versionOf(name) === version);
 }
+
+/** Without a network npm tries for minutes; the counts of a run need no rival. */
+const installMsMax = 120_000;
 
 function install(): void {
   console.error('installing the rivals into bench/rivals/node_modules (once, about 130 MB) …');
-  const options = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] as ('ignore' | 'inherit')[], shell: process.platform === 'win32' };
-  const { status } = spawnSync('npm', ['ci', '--no-progress', '--loglevel=error'], options);
-  if (status !== 0) console.error('npm ci failed there: Headwater runs without the rivals it could not install');
+  const options = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] as ('ignore' | 'inherit')[], shell: process.platform === 'win32', timeout: installMsMax };
+  const { status } = spawnSync('npm', ['ci', '--no-progress', '--loglevel=error', '--no-audit', '--fetch-retries=1', '--fetch-timeout=20000'], options);
+  if (status !== 0) console.error('npm ci failed there (can the registry be reached?): Headwater runs without the rivals it could not install');
 }

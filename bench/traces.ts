@@ -18,10 +18,13 @@ export interface Session extends Edits {
   end: string;
 }
 
-/** @throws Error when the trace is not on this machine */
+/** A row that needs it cannot be run here; the others can. */
+export class TraceMissing extends Error {}
+
+/** @throws TraceMissing when it is not on this machine */
 export function readTrace(name: string): Recording & { endContent: string } {
   const path = findTrace(name);
-  if (!path) throw new Error(`the benchmarks need the trace ${name}; put it where HEADWATER_TRACES says`);
+  if (!path) throw new TraceMissing(`it needs the trace ${name}; put it where HEADWATER_TRACES says`);
   const { endContent, ...recording } = readRecording(path);
   return { ...recording, endContent: endContent! };
 }
