@@ -58,10 +58,30 @@ export function writeEntry(doc: Document, writer: Writer, index: u32, isBrief: b
 }
 
 function writeLogSince(doc: Document, since: usize, writer: Writer): void {
-  for (let i: u32 = 0; i < doc.logIndex.count; i++) {
+  for (let i = logFrom(doc, since); i < doc.logIndex.count; i++) {
     const entry = logEntryAt(doc, i);
     if (entry.seqTo > load<u32>(since + ((<usize>entry.replica) << 2))) writeEntry(doc, writer, i, false);
   }
+}
+
+/** Where in the log the first batch lies that the peer lacks. Looked for from the end: most peers lack little. */
+function logFrom(doc: Document, since: usize): u32 {
+  let lacking: u32 = 0;
+  for (let i: u32 = 0; i < doc.replicas.count; i++) {
+    if (replicaAt(doc, i).seq > load<u32>(since + ((<usize>i) << 2))) lacking++;
+  }
+  doc.marks++;
+  let index = doc.logIndex.count;
+  while (lacking != 0 && index != 0) {
+    const entry = logEntryAt(doc, --index);
+    const record = replicaAt(doc, entry.replica);
+    const known = load<u32>(since + ((<usize>entry.replica) << 2));
+    // Batches may overlap: only the last that reaches down to what is known counts.
+    if (record.mark == doc.marks || entry.seqFrom > known + 1 || entry.seqTo <= known) continue;
+    record.mark = doc.marks;
+    lacking--;
+  }
+  return index;
 }
 
 /** Forgets batches: from now on they are known as state only. What has not been taken stays. */

@@ -68,6 +68,24 @@ describe('typing', () => {
     }
   });
 
+  it('costs at most 3 bytes a character in a run that is flushed at once, also when mistakes are taken back', () => {
+    const words = 'the quick brown fox jumps over the lazy dog';
+    const ways: ((peer: Peer, from: number) => void)[] = [
+      (peer, from) => { [...words].forEach((letter, i) => peer.insert(from + i, letter)); },
+      // Every eighth letter is mistyped and taken back.
+      (peer, from) => { [...words].forEach((letter, i) => (i % 8 === 7 ? peer.insert(from + i, '#').delete(from + i, 1) : peer).insert(from + i, letter)); },
+    ];
+    for (const way of ways) {
+      for (const from of [0, 3, 6]) {
+        const peer = new Peer(a).insert(0, 'before');
+        peer.take();
+        way(peer, from);
+        const update = peer.take();
+        expect(update.length / words.length).toBeLessThanOrEqual(3);
+      }
+    }
+  });
+
   it('takes a paste of 100,000 units of one to three bytes, cut into batches between characters', () => {
     const book = 'aé漢😀'.repeat(20_000);
     const peer = new Peer(a).insert(0, 'ab').insert(1, book);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createDocument } from '../index.js';
+import { createDocument, type JsonValue } from '../index.js';
 
 const invalid = expect.objectContaining({ code: 'invalid_argument' });
 
@@ -144,5 +144,68 @@ describe('a map', () => {
     document.getText(['m', 'k']).subscribe(() => calls++);
     map.delete('k');
     expect([map.has('k'), document.getText(['m', 'k']).toString(), document.getMap(['m', 'k', 'deep']).keys(), calls]).toEqual([false, '', [], 1]);
+  });
+});
+
+describe('a child that two replicas create at the same time', () => {
+  it('is one, with what both put in, of every kind and at every depth (Yjs and Automerge lose a side here)', () => {
+    const [a, b] = [createDocument(), createDocument()];
+    for (const [document, who] of [[a, 'ann'], [b, 'ben']] as const) {
+      document.getMap('settings').set(who, true);
+      document.getMap(['deep', 'er']).set(who, { is: [who] });
+      document.getText(['deep', 'notes']).insert(0, `${who} `);
+      document.getCounter(['deep', 'visits']).increment(3);
+      document.getSet(['deep', 'tags']).add(who);
+    }
+    a.import(b.export());
+    b.import(a.snapshot());
+    expect(a.toJSON()).toEqual({
+      deep: { er: { ann: { is: ['ann'] }, ben: { is: ['ben'] } }, notes: expect.stringMatching(/^(ann ben |ben ann )$/), tags: expect.arrayContaining(['ann', 'ben']), visits: 6 },
+      settings: { ann: true, ben: true },
+    });
+    expect([b.digest(), b.toJSON()]).toEqual([a.digest(), a.toJSON()]);
+  });
+});
+
+describe('what was overwritten', () => {
+  it('leaves nothing behind: the snapshot is as large as that of one who wrote each value once', () => {
+    const [often, once] = [createDocument({ replica: '00000000000000a1' }), createDocument({ replica: '00000000000000a1' })];
+    for (let i = 0; i < 5_000; i++) often.getMap('m').set(`key${i % 10}`, { version: i, text: 'x'.repeat(i % 300) });
+    for (let i = 4_990; i < 5_000; i++) once.getMap('m').set(`key${i % 10}`, { version: i, text: 'x'.repeat(i % 300) });
+    // Only stamps and the seq may be a few bytes longer.
+    expect(often.snapshot().length - once.snapshot().length).toBeLessThan(60);
+    const again = createDocument();
+    again.import(often.snapshot());
+    expect(again.toJSON()).toEqual(once.toJSON());
+  });
+
+  it('nor does a set keep removals, however often a member comes and goes', () => {
+    const [often, once] = [createDocument({ replica: '00000000000000a1' }), createDocument({ replica: '00000000000000a1' })];
+    for (let i = 0; i < 3_000; i++) {
+      often.getSet('s').add({ member: i % 7 });
+      if (i % 7 !== 6) often.getSet('s').delete({ member: i % 7 });
+    }
+    once.getSet('s').add({ member: 6 });
+    expect(often.toJSON()).toEqual(once.toJSON());
+    expect(often.snapshot().length - once.snapshot().length).toBeLessThan(10);
+  });
+});
+
+describe('a member that is any JSON value', () => {
+  it('is the same to every replica, by update and by snapshot, and is removed by its equal', () => {
+    const values: JsonValue[] = [null, true, '', 'é漢😀\ufeff', 0, -0, -1, 0.1, 1e300, 2 ** 53, [], [[], [[]]], {}, { '': 0 }, { z: [1, { y: 'ß' }], a: null }];
+    const a = createDocument();
+    for (const value of values) a.getSet('s').add(value);
+    const [byUpdate, bySnapshot] = [createDocument(), createDocument()];
+    byUpdate.import(a.export());
+    bySnapshot.import(a.snapshot());
+    for (const document of [byUpdate, bySnapshot]) {
+      const set = document.getSet<unknown>('s');
+      expect([set.size, values.every((value) => set.has(value)), set.values()]).toEqual([values.length - 1, true, a.getSet('s').values()]);
+      // -0 is 0: JSON knows no other.
+      for (const value of values) set.delete(value === 0 ? -0 : structuredClone(value));
+      expect([set.size, document.toJSON()]).toEqual([0, { s: [] }]);
+    }
+    for (const value of [NaN, -Infinity, [NaN], { deep: [undefined, Infinity] }]) expect(() => a.getSet<unknown>('s').add(value)).toThrow(invalid);
   });
 });
