@@ -112,7 +112,7 @@ function writeLiterals(out: Writer, from: u32, to: u32, copyHalf: u32): void {
   writeBytes(out, text + <usize>from, count);
 }
 
-/** Unpacks exactly `bytes` bytes to `target`; false when the packed form is malformed. Linear in both. */
+/** Unpacks exactly `bytes` bytes to `target`, where 7 more may be written over; false when the packed form is malformed. Linear in both. */
 export function lzUnpack(reader: Reader, target: usize, bytes: usize): bool {
   let at = target;
   const end = target + bytes;
@@ -134,8 +134,9 @@ export function lzUnpack(reader: Reader, target: usize, bytes: usize): bool {
   }
 }
 
-/** A copy may reach into itself (a run): then only bytes already written may be read. */
+/** A copy may reach into itself (a run): then only bytes already written may be read. May write up to 7 bytes too many. */
 function copyForward(at: usize, distance: usize, length: u32): void {
-  if (distance >= <usize>length) return copyBytes(at, at - distance, length);
-  for (let i: usize = 0; i < <usize>length; i++) store<u8>(at + i, load<u8>(at + i - distance));
+  const end = at + <usize>length;
+  if (distance >= 8) for (; at < end; at += 8) store<u64>(at, load<u64>(at - distance));
+  else for (; at < end; at++) store<u8>(at, load<u8>(at - distance));
 }

@@ -301,6 +301,7 @@ describe('a snapshot', () => {
     ['more elements than ops', snapshot(fixed64(0n), 1, fixed64(a), 1, 2, 1, 0, 2, 0, 0)],
     ['versions in no text', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 0, 0)],
     ['a version twice', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0, 5], [6, 6], 'abcabc'))],
+    ['a version twice and another never', snapshot(fixed64(0n), 1, fixed64(a), 4, 4, 1, 0, 4, 1, 0, Kind.Text, 'text', 0, spans([0, 3], [4, 4], 'abab'))],
     ['an origin younger than what hangs on it', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, [1, 1, 0, 1, 6, 1, 3, bytesOf([0, 2, 0]), 0, 'abc', 0])],
     ['less text than units', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0], [6], 'ab'))],
     ['something after the end', snapshot(fixed64(0n), 0, 0, 0, 0, 1)],

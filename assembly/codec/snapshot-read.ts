@@ -316,10 +316,13 @@ function placeSpans(doc: Document, sequence: Sequence, spans: Table): bool {
   return areOriginsInside(doc, sequence, spans);
 }
 
+// Predicted origins are ends of spans of the same text, and older: only exceptions can be wrong.
+
 function areOriginsInside(doc: Document, sequence: Sequence, spans: Table): bool {
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanAt(spans, i);
-    if (!isInside(doc, sequence, span.left) || !isInside(doc, sequence, span.right)) return false;
+    if (span.left != span.predictedLeft && !isInside(doc, sequence, span.left)) return false;
+    if (span.right != span.predictedRight && !isInside(doc, sequence, span.right)) return false;
   }
   return true;
 }
@@ -341,7 +344,7 @@ function readText8(sequence: Sequence, reader: Reader): bool {
   text8At = at;
   text8Bytes = bytes;
   if (packing == PACKED_NOT) return true;
-  text8At = writeRoom(scratchWriter(5), <usize>unpacked + 1);
+  text8At = writeRoom(scratchWriter(5), <usize>unpacked + 8);
   text8Bytes = unpacked;
   return lzUnpack(readerOver(1, at, at + <usize>bytes), text8At, unpacked);
 }
@@ -386,12 +389,12 @@ function isDeletedPair(doc: Document, sequence: Sequence, lv: u32): bool {
   return spanLength(foundLeaf, foundEntry) < 0 && spanEndFound() > lv + 1;
 }
 
-/** Nothing hangs between the halves of a pair. */
+/** Nothing hangs between the halves of a pair. Ends of spans lie in none. */
 function areOriginsWhole(doc: Document, spans: Table): bool {
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanAt(spans, i);
-    if (span.left != NIL && isHigh(unitAt(doc, span.left))) return false;
-    if (span.right != NIL && isLow(unitAt(doc, span.right))) return false;
+    if (span.left != span.predictedLeft && span.left != NIL && isHigh(unitAt(doc, span.left))) return false;
+    if (span.right != span.predictedRight && span.right != NIL && isLow(unitAt(doc, span.right))) return false;
   }
   return true;
 }

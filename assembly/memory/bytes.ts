@@ -45,14 +45,17 @@ export function readU32(reader: Reader): u32 {
 }
 
 export function readU64(reader: Reader): u64 {
+  let at = reader.at;
+  const end = reader.end;
   let value: u64 = 0;
   let shift: u64 = 0;
-  while (reader.at < reader.end) {
-    const byte: u64 = load<u8>(reader.at++);
+  while (at < end) {
+    const byte: u64 = load<u8>(at++);
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) {
       // The tenth byte has room for one bit, and a needless trailing zero byte would give one value two spellings.
       if ((shift == 63 && byte > 1) || (byte == 0 && shift != 0)) break;
+      reader.at = at;
       return value;
     }
     shift += 7;
