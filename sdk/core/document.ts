@@ -167,11 +167,11 @@ export class EngineDocument {
     engine.document_events(this.#live());
     const words = outboxWords();
     const events: EngineEvent[] = [];
-    for (let at = 0; at < words.length; at += 5) events.push(this.#event(words.subarray(at, at + 5)));
+    for (let at = 0; at < words.length; at += 5) events.push(this.#event(words[at], words[at + 1], words[at + 2], words[at + 3], words[at + 4]));
     return events;
   }
 
-  #event([kind, container, a, b, c]: Uint32Array): EngineEvent {
+  #event(kind: number, container: number, a: number, b: number, c: number): EngineEvent {
     switch (kind as EventKind) {
       case EventKind.TextInsert:
         engine.text_units(this.#held.handle, b, c);

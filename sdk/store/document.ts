@@ -264,29 +264,30 @@ export class Document<T extends object = Fields> implements Holder {
    */
   import(bytes: Uint8Array): void {
     checkBytes(bytes);
-    this.#apply(bytes, (news) => this.#attachment?.imported(news));
+    this.#apply(bytes, true);
   }
 
   /** Applies what came from elsewhere as one transaction. */
-  receive(bytes: Uint8Array): void { this.#apply(bytes, () => {}); }
+  receive(bytes: Uint8Array): void { this.#apply(bytes, false); }
 
-  #apply(bytes: Uint8Array, keep: (news: Uint8Array) => void): void {
+  /** @param isOurs  an app handed it in: whoever stores and syncs the document does not know of it */
+  #apply(bytes: Uint8Array, isOurs: boolean): void {
     const { engine } = this;
     // Inside a transaction: what was made until now was made before this.
     if (this.#depth > 0) this.#finishOwn();
     try {
-      if (engine.apply(bytes).applied > 0) this.#finishReceived(keep);
+      if (engine.apply(bytes).applied > 0) this.#finishReceived(isOurs);
     } catch (error) {
       // Blocks before a bad one stand.
-      if (!this.isClosed && engine.news(true).length > 0) this.#finishReceived(keep);
+      if (!this.isClosed && engine.news(true).length > 0) this.#finishReceived(isOurs);
       throw error;
     }
   }
 
-  #finishReceived(keep: (news: Uint8Array) => void): void {
+  #finishReceived(isOurs: boolean): void {
     if (this.#watched.size > 0) this.distribute(this.#engine.events());
     this.#seq = this.#engine.ownSeq;
-    if (this.#attachment) keep(this.#engine.news(false));
+    if (isOurs) this.#attachment?.imported(this.#engine.news(false));
     if (this.#updates.count > 0) this.#tellUpdate(this.#engine.news(true));
     this.#finish(false);
   }
