@@ -136,6 +136,19 @@ describe('containers', () => {
 });
 
 describe('a transaction', () => {
+  it('is told to whoever begins to listen inside it; edits before it are told to nobody who comes later', () => {
+    const [a, b] = pair();
+    const heard: string[] = [];
+    a.getText('t').insert(0, 'a');
+    a.subscribe(() => heard.push('a'));
+    a.getText('t').insert(0, '');
+    b.transact(() => {
+      b.set('k', 1);
+      b.subscribe(() => heard.push('b'));
+    });
+    expect(heard).toEqual(['b']);
+  });
+
   it('is one call of each listener and one update, however deep it nests', () => {
     const document = createDocument();
     const [updates, events, mirror]: [Uint8Array[], unknown[], Mirror] = [[], [], new Mirror(document.getText('t'))];

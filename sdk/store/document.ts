@@ -55,8 +55,10 @@ export class Document<T extends object = Fields> implements Holder {
   #ledger!: Ledger;
   readonly #fields = new FieldCache<T>();
   #depth = 0;
-  /** The own replica's last seq, as of the last transaction. */
+  /** The own replica's last seq, as of the last transaction; kept up only while `#isHeard`. */
   #seq = 0;
+  /** Somebody stores it, or has listened to it. Before that an edit ends in the engine. */
+  #isHeard = false;
   #isClosed = false;
 
   constructor(readonly id: string, replica: ReplicaId) {
@@ -151,7 +153,7 @@ export class Document<T extends object = Fields> implements Holder {
 
   edit(change: () => void): Write {
     this.#checkOpen();
-    this.#depth++;
+    if (this.#depth++ === 0) this.#seq = this.#engine.ownSeq;
     try {
       change();
     } finally {
@@ -164,6 +166,7 @@ export class Document<T extends object = Fields> implements Holder {
   /** The way of every keystroke: nothing is made here that nobody waits for. */
   wrote(): Write {
     const ledger = this.#ledger;
+    if (!this.#isHeard) return ledger.write(0);
     const seq = this.#engine.ownSeq;
     if (this.#depth === 0) this.#finishOwn(seq);
     return ledger.write(seq);
@@ -218,14 +221,22 @@ export class Document<T extends object = Fields> implements Holder {
   watch(handle: Observed, isWatched: boolean): void {
     if (isWatched) this.#watched.add(handle);
     else this.#watched.delete(handle);
+    this.#hear();
     if (!this.#isClosed) this.#engine.observe(this.#watched.size > 0);
   }
 
   // ---- listening ----------------------------------------------------------------------------------
 
+  /** What was made before anybody listened is the past. */
+  #hear(): void {
+    if (!this.#isHeard && this.#depth === 0) this.#seq = this.#engine.ownSeq;
+    this.#isHeard = true;
+  }
+
   /** Called at the end of every transaction, own or a peer's, that changed something. @returns stops it */
   subscribe(listener: (event: { local: boolean }) => void): () => void {
     this.#checkOpen();
+    this.#hear();
     return this.#listeners.add(listener);
   }
 
@@ -235,6 +246,7 @@ export class Document<T extends object = Fields> implements Holder {
     if (event !== 'update') throw new HeadwaterError('invalid_argument', `there is no event "${String(event)}"; there is "update"`);
     // Ops made before anybody listened are the past: export() has them.
     if (this.#updates.count === 0) this.#engine.tell();
+    this.#hear();
     return this.#updates.add(listener);
   }
 
@@ -298,6 +310,7 @@ export class Document<T extends object = Fields> implements Holder {
     this.#attachment = attachment;
     this.#ledgers.clear();
     this.#follow();
+    this.#isHeard = true;
   }
 
   /** From now on own ops are written under another id. */

@@ -1,7 +1,7 @@
 // A write and its ladder: local → durable → acked, or rejected.
 //
-// A write is a seq of its replica; the ledger knows how far the device and the server have come, so a write costs one
-// small object, and promises exist only where somebody asked for them.
+// A write is a seq of its replica; the ledger knows how far the device and the server have come, so a write costs at most
+// one small object, and promises exist only where somebody asked for them.
 
 import { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
