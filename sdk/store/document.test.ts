@@ -137,7 +137,7 @@ describe('containers', () => {
 
 describe('a transaction', () => {
   it('is told to whoever begins to listen inside it; edits before it are told to nobody who comes later', () => {
-    const [a, b] = pair();
+    const [a, b] = [createDocument(), createDocument()];
     const heard: string[] = [];
     a.getText('t').insert(0, 'a');
     a.subscribe(() => heard.push('a'));
