@@ -285,22 +285,31 @@ function containerAdd(doc: Document, parent: u32, key: u32, kind: u32): u32 {
 }
 
 /** Marks a container and those above it as existing, and as changed. */
-export function touch(doc: Document, index: u32): void {
-  let container = containerAt(doc, index);
+// @ts-ignore: decorator
+@inline export function touch(doc: Document, index: u32): void {
+  const container = containerAt(doc, index);
   container.changes++;
-  while (!container.isTouched) {
-    container.isTouched = true;
-    if (container.parent == NIL) return;
-    container = containerAt(doc, container.parent);
-    container.changes++;
-  }
+  if (!container.isTouched) begin(doc, container);
+}
+
+/** What exists under a container makes it exist. */
+function begin(doc: Document, container: Container): void {
+  container.isTouched = true;
+  if (container.parent == NIL) return;
+  const holder = containerAt(doc, container.parent);
+  holder.changes++;
+  if (!holder.isTouched) begin(doc, holder);
 }
 
 // ---- text units -----------------------------------------------------------------------------------
 
 /** Makes the per-lv tables reach `count` versions. Everything is kept: a batch being read has units past the last version. */
-export function versionsReserve(doc: Document, count: u32): void {
-  if (count <= doc.versionRoom) return;
+// @ts-ignore: decorator
+@inline export function versionsReserve(doc: Document, count: u32): void {
+  if (count > doc.versionRoom) growVersions(doc, count);
+}
+
+function growVersions(doc: Document, count: u32): void {
   let room = max<u32>(max<u32>(count, doc.versionRoom * 2), 24);
   doc.leaves = arenaRegrow(doc.arena, doc.leaves, <usize>doc.versionRoom << 2, <usize>(room + 4) << 2);
   // Four short of what fits, so that the units, header included, need a block of just half the size.

@@ -11,7 +11,7 @@
 // touches one leaf and nothing above it. `doc.leaves` names the leaf of every element, so an op that
 // names its neighbours finds them without a search.
 
-import { Document } from "../document";
+import { Document, containerAt } from "../document";
 import { NIL } from "../replica";
 
 export const LEAF_ENTRIES: u32 = 32;
@@ -86,6 +86,7 @@ export function sequenceCreate(doc: Document, container: u32): Sequence {
   memory.fill(at, 0, offsetof<Sequence>());
   const sequence = changetype<Sequence>(at);
   sequence.container = container;
+  containerAt(doc, container).state = at;
   const leaf = leafCreate(doc, sequence);
   sequence.root = leaf;
   sequence.isRootLeaf = true;

@@ -11,10 +11,10 @@ import { deleteAt, deleteVersions, deletedLv, insertHere, integrate, isInsidePai
 import { Sequence, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, sequenceCreate, spanLv } from "./sequence-tree";
 
 /** The sequence of a text container, made on first use. */
-export function sequenceOf(doc: Document, container: u32): Sequence {
-  const record = containerAt(doc, container);
-  if (record.state == 0) record.state = changetype<usize>(sequenceCreate(doc, container));
-  return changetype<Sequence>(record.state);
+// @ts-ignore: decorator
+@inline export function sequenceOf(doc: Document, container: u32): Sequence {
+  const state = containerAt(doc, container).state;
+  return state == 0 ? sequenceCreate(doc, container) : changetype<Sequence>(state);
 }
 
 /** Inserts one unit, which is not a surrogate. The path of every keystroke. */
