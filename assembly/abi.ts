@@ -21,6 +21,8 @@ export const enum Status {
   WrongKind = 10,
   /** A counter's or a clock's number space is used up. */
   Exhausted = 11,
+  /** This build leaves out what the bytes hold. */
+  NotSupported = 12,
 }
 
 /** Words that JS reads after a call, beside its result: where the outbox is, and what the last document_receive came to. */

@@ -70,13 +70,15 @@ mkdirSync(path('build', 'engine'), { recursive: true });
 
 step('engine', 'build/engine/calls.ts', ['assembly', 'asconfig.json', 'scripts/engine.mjs'], buildEngine, isEngineSource);
 
-step('embedding', 'build/engine/embedded.ts', ['build/engine/engine.wasm'], () => {
-  const bytes = readFileSync(path('build/engine/engine.wasm'));
-  writeFileSync(path('build/engine/embedded.ts'),
-    `// Generated from engine.wasm: its bytes under a mask, one Latin-1 character each.\nexport const engineLatin1 = ${latin1Literal(bytes)};\n`);
-});
+for (const [name, embedded] of [['engine', 'embedded'], ['lite', 'embedded-lite']]) {
+  step(embedded, `build/engine/${embedded}.ts`, [`build/engine/${name}.wasm`], () => {
+    const literal = latin1Literal(readFileSync(path(`build/engine/${name}.wasm`)));
+    writeFileSync(path(`build/engine/${embedded}.ts`),
+      `// Generated from ${name}.wasm: its bytes under a mask, one Latin-1 character each.\nexport const engineLatin1 = ${literal};\n`);
+  });
+}
 
-step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'assembly', 'build/engine/embedded.ts', 'tsconfig.json'], () =>
+step('typescript', 'build/tsconfig.tsbuildinfo', ['sdk', 'server', 'bench', 'tla', 'assembly', 'build/engine/embedded.ts', 'build/engine/embedded-lite.ts', 'tsconfig.json'], () =>
 {
   mkdirSync(path('build', 'js', 'build', 'engine'), { recursive: true });
   copyFileSync(path('build/engine/engine.d.ts'), path('build/js/build/engine/engine.d.ts'));

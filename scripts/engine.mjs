@@ -15,12 +15,15 @@ const asc = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
 const { Features } = binaryen;
 const features = Features.MutableGlobals | Features.BulkMemory | Features.BulkMemoryOpt | Features.SignExt | Features.NontrappingFPToInt;
 
+/** The whole engine and the lite one, which has some of its calls under the same names. */
 export function buildEngine() {
-  const module = compiled('release', 'engine');
+  const module = compiled('index', 'release', 'engine');
   const exported = exportsOf(module);
   const names = exported.filter(({ kind, name }) => kind === binaryen.ExternalFunction && !name.startsWith('__')).map(({ name }) => name);
   const id = callsIdOf(names);
-  write(module, exported, names, id, 'engine');
+  write(module, exported, names, id, 'engine', 70);
+  const lite = compiled('lite', 'lite', 'lite');
+  write(lite, exportsOf(lite), names, id, 'lite', 0);
   writeFileSync(inBuild('calls.ts'), callsModule(names, id));
 }
 
@@ -28,25 +31,25 @@ function inBuild(name) {
   return join(root, 'build', 'engine', name);
 }
 
-function compiled(target, name) {
-  execFileSync(process.execPath, [asc, '--config', 'asconfig.json', '--target', target], { cwd: root, stdio: 'inherit' });
+function compiled(entry, target, name) {
+  execFileSync(process.execPath, [asc, `assembly/${entry}.ts`, '--config', 'asconfig.json', '--target', target], { cwd: root, stdio: 'inherit' });
   const module = binaryen.readBinary(readFileSync(inBuild(`${name}.wasm`)));
   module.setFeatures(features);
   return module;
 }
 
-function write(module, exported, names, id, name) {
+function write(module, exported, names, id, name, inlineSize) {
   renameExports(module, exported, names, id);
-  optimize(module);
+  optimize(module, inlineSize);
   writeFileSync(inBuild(`${name}.wasm`), module.emitBinary());
   module.dispose();
 }
 
-/** The flexible size is what pays: up to it a callee without loops or calls of its own is copied to where it is called. */
-function optimize(module) {
+/** Up to the inline size, a callee without loops or calls of its own is copied to where it is called. */
+function optimize(module, inlineSize) {
   binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(0);
-  binaryen.setFlexibleInlineMaxSize(70);
+  binaryen.setShrinkLevel(inlineSize > 0 ? 0 : 1);
+  binaryen.setFlexibleInlineMaxSize(inlineSize);
   binaryen.setLowMemoryUnused(true);
   module.optimize();
   module.runPasses(['strip-debug', 'strip-producers']);

@@ -1,6 +1,7 @@
 // Phase two: what a batch was read into becomes part of the document. Nothing here can fail.
 
 import { OpKind } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { readU32, readerOver } from "../memory/bytes";
 import { NONE } from "../memory/hashmap";
 import { Document, keyOpen } from "../document";
@@ -25,12 +26,8 @@ export function applyBatch(doc: Document): void {
 function applyOp(doc: Document, op: DecodedOp, seq: u32): void {
   const container = containerHere(op.container);
   switch (op.kind) {
-    case <u32>OpKind.Insert: {
-      versionsAdd(doc, author, op.units);
-      textIntegrate(doc, container, op.a, op.units, op.b, op.c, author);
-      break;
-    }
-    case <u32>OpKind.Delete: textRemove(doc, container, op.a, op.units); break;
+    case <u32>OpKind.Insert:
+    case <u32>OpKind.Delete: if (HAS_TEXT) applyTextOp(doc, op, container); break;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: {
       mapWrite(doc, container, keyOpen(doc, op.at, op.a), op.stamp, author, op.at + <usize>op.bytes, op.b);
@@ -40,6 +37,12 @@ function applyOp(doc: Document, op: DecodedOp, seq: u32): void {
     case <u32>OpKind.SetAdd: setAdd(doc, container, op.at, op.bytes, author, seq); break;
     default: applySetRemove(doc, op, container);
   }
+}
+
+function applyTextOp(doc: Document, op: DecodedOp, container: u32): void {
+  if (op.kind == <u32>OpKind.Delete) return textRemove(doc, container, op.a, op.units);
+  versionsAdd(doc, author, op.units);
+  textIntegrate(doc, container, op.a, op.units, op.b, op.c, author);
 }
 
 function applySetRemove(doc: Document, op: DecodedOp, container: u32): void {

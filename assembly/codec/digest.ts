@@ -5,6 +5,7 @@
 // an order is summed, so that no sorting is needed.
 
 import { Kind } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Container, Document, ROOT, containerAt, keyAt, unitAt } from "../document";
 import { NIL, authorOf, elemOf, replicaAt } from "../replica";
 import { Sequence, leafCount, leafNext, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
@@ -29,7 +30,7 @@ function containerDigest(doc: Document, index: u32): u64 {
   const name = nameDigest(doc, index);
   switch (container.kind) {
     case <u32>Kind.Map: return finish(name + mapDigest(doc, <u32>container.state));
-    case <u32>Kind.Text: return mix(name, textDigest(doc, container.state));
+    case <u32>Kind.Text: return HAS_TEXT ? mix(name, textDigest(doc, container.state)) : name;
     case <u32>Kind.Counter: return finish(name + counterDigest(doc, <u32>container.state));
     case <u32>Kind.Set: return finish(name + setDigest(doc, <u32>container.state));
     default: return name;

@@ -4,11 +4,12 @@
 // first. Version vectors tell "never seen" from "seen and gone", which is all a set or a counter needs.
 
 import { Kind } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Document, ROOT, containerAt, containerOpen, keyAt, keyOpen, touch, versionsReserve } from "../document";
 import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
-import { NIL, VOID_ROW, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
+import { NIL, VOID_ROW, VersionRow, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
 import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate, textRemove } from "../crdt/text";
 import { entryAt, mapWrite } from "../crdt/map";
@@ -29,7 +30,7 @@ export function mergeDocument(doc: Document, other: Document): void {
   mapNumbers(doc, other);
   for (let i: u32 = 0; i < other.containers.count; i++) mergeContainer(doc, other, i);
   mergeElements(doc, other);
-  mergeTombstones(doc, other);
+  if (HAS_TEXT) mergeTombstones(doc, other);
   for (let i: u32 = 0; i < other.replicas.count; i++) {
     const here = replicaAt(doc, replicaHere(i));
     const seq = replicaAt(other, i).seq;
@@ -143,14 +144,17 @@ function mergeElements(doc: Document, other: Document): void {
       mergeVoid(doc, row.replica & ~VOID_ROW, row.elem0);
       continue;
     }
-    const replica = replicaHere(row.replica);
-    const end = rowEnd(other, i);
-    pass(row.replica, end - row.lv0);
-    const known = replicaAt(doc, replica).elems;
-    let lv = row.lv0;
-    if (known > row.elem0) lv = min<u32>(end, lv + (known - row.elem0));
-    while (lv < end) lv = mergeRun(doc, other, lv, end, replica);
+    if (HAS_TEXT) mergeRow(doc, other, row, rowEnd(other, i));
   }
+}
+
+function mergeRow(doc: Document, other: Document, row: VersionRow, end: u32): void {
+  const replica = replicaHere(row.replica);
+  pass(row.replica, end - row.lv0);
+  const known = replicaAt(doc, replica).elems;
+  let lv = row.lv0;
+  if (known > row.elem0) lv = min<u32>(end, lv + (known - row.elem0));
+  while (lv < end) lv = mergeRun(doc, other, lv, end, replica);
 }
 
 /** Voided elements count like others. */

@@ -4,6 +4,7 @@
 // known already (a retry with more in it) is read from there on: an op that straddles the border is cut.
 
 import { Kind, Limit, OpKind, Status } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Reader, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag } from "../memory/bytes";
 import { NONE } from "../memory/hashmap";
 import { Document, isHigh, isLow, unitAt, versionsReserve } from "../document";
@@ -102,8 +103,8 @@ function readOps(doc: Document, reader: Reader, stampBase: u64): Status {
 function readOp(doc: Document, reader: Reader): Status {
   const tag = readByte(reader);
   switch (tag & 7) {
-    case <u32>OpKind.Insert: return readInsert(doc, reader, tag);
-    case <u32>OpKind.Delete: return readDelete(doc, reader, tag);
+    case <u32>OpKind.Insert: return HAS_TEXT ? readInsert(doc, reader, tag) : Status.NotSupported;
+    case <u32>OpKind.Delete: return HAS_TEXT ? readDelete(doc, reader, tag) : Status.NotSupported;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: return tag > 7 ? Status.InvalidUpdate : readMapOp(doc, reader, tag);
     case <u32>OpKind.CounterAdd: return tag > 7 ? Status.InvalidUpdate : readCounterOp(doc, reader);

@@ -4,6 +4,7 @@
 // two (apply-batch.ts) cannot fail. So a bad block changes nothing, and the blocks before it stand.
 
 import { BlockKind, Status } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Reader, Writer, readByte, readFixed64, readU32, readerOver, remaining, writeBytes } from "../memory/bytes";
 import { Document } from "../document";
 import { elemsSkip, replicaAt } from "../replica";
@@ -108,7 +109,7 @@ export function receiveBlock(doc: Document, start: usize, end: usize): Status {
 }
 
 function receiveBrief(doc: Document, start: usize, end: usize): Status {
-  if (load<u8>(start) >= KEYSTROKE && applyKeystroke(doc, start, end)) {
+  if (HAS_TEXT ? load<u8>(start) >= KEYSTROKE && applyKeystroke(doc, start, end) : false) {
     const seq = replicaAt(doc, keystrokeAuthor).seq + 1;
     finishBlock(doc, keystrokeAuthor, seq, seq, doc.log.start + doc.log.length, keystrokeEnd);
     return Status.Ok;

@@ -4,6 +4,7 @@
 // is cut between any two elements, since each takes a seq of its own.
 
 import { BlockKind, OpKind } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Writer, putU32, writeByte, writeBytes, writeFixed64, writeRoom, writeU32, writeU64, zigzag } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 import { tableAdd } from "../memory/table";
@@ -130,8 +131,8 @@ function begin(doc: Document): void {
 function writeOp(doc: Document, op: OpenOp, done: u32): u32 {
   let taken: u32 = 1;
   switch (op.kind) {
-    case <u32>OpKind.Insert: taken = writeInsert(doc, op, done); break;
-    case <u32>OpKind.Delete: taken = writeDelete(doc, op, done); break;
+    case <u32>OpKind.Insert: if (HAS_TEXT) taken = writeInsert(doc, op, done); break;
+    case <u32>OpKind.Delete: if (HAS_TEXT) taken = writeDelete(doc, op, done); break;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: writeMapOp(doc, op); break;
     case <u32>OpKind.CounterAdd: writeCounterOp(doc, op); break;

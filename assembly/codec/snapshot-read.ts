@@ -2,6 +2,7 @@
 // (it was empty) or its state is merged in (merge.ts). A bad snapshot costs only the fresh document.
 
 import { Kind, Limit, Status } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Reader, copyBytes, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag, writeRoom } from "../memory/bytes";
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
@@ -46,6 +47,7 @@ export function receiveSnapshot(doc: Document, reader: Reader, stampMax: u64): S
 }
 
 function judge(doc: Document, fresh: Document, isGood: bool, stampMax: u64): Status {
+  if (hasText) return Status.NotSupported;
   if (!isGood) return Status.InvalidUpdate;
   if (fresh.stamp > stampMax) return Status.ClockDrift;
   return hasNews(doc, fresh) ? Status.Ok : Status.Duplicate;
@@ -75,9 +77,12 @@ let elemsClaimed: Table = changetype<Table>(0);
 let versionsListed: u32 = 0;
 /** Elements the snapshot may bring, by its bytes. */
 let versionsMax: u32 = 0;
+/** A lite engine has met a text, and read no further. */
+let hasText: bool = false;
 
 function readState(doc: Document, reader: Reader): bool {
   versionsListed = 0;
+  hasText = false;
   versionsMax = versionsAllowed(remaining(reader));
   doc.stamp = readFixed64(reader);
   if (doc.stamp > STAMP_MAX) return false;
@@ -86,7 +91,7 @@ function readState(doc: Document, reader: Reader): bool {
     if (!readContainerState(doc, load<u32>(containers.start + ((<usize>i) << 2)), reader)) return false;
   }
   while (reader.at < reader.end) if (readByte(reader) != 0) return false;
-  return isCovered(doc);
+  return HAS_TEXT ? isCovered(doc) : true;
 }
 
 /** Replica numbers of the snapshot, translated: the fresh document already has its own replica as number 0. */
@@ -126,6 +131,7 @@ function readRows(doc: Document, reader: Reader): bool {
     if (<u64>replicaAt(doc, index).elems + <u64>size > <u64>load<u32>(elemsClaimed.start + ((<usize>number) << 2))) return false;
     if ((head & 1) != 0) elemsSkip(doc, index, size);
     else if (size != 0) {
+      if (!HAS_TEXT) return meetText();
       if (size > versionsMax - doc.versions) return false;
       versionsAdd(doc, index, size);
     }
@@ -133,7 +139,7 @@ function readRows(doc: Document, reader: Reader): bool {
   for (let i: u32 = 0; i < replicaMap.count; i++) {
     if (replicaAt(doc, mapped(i)).elems != load<u32>(elemsClaimed.start + ((<usize>i) << 2))) return false;
   }
-  return reserveLoaded(doc);
+  return HAS_TEXT ? reserveLoaded(doc) : true;
 }
 
 /** Rows were added without their tables; make those, with "no leaf yet" for every version. */
@@ -173,7 +179,7 @@ function readContainers(doc: Document, reader: Reader): bool {
 function readContainerState(doc: Document, index: u32, reader: Reader): bool {
   switch (containerAt(doc, index).kind) {
     case <u32>Kind.Map: return readMap(doc, index, reader);
-    case <u32>Kind.Text: return readText(doc, index, reader);
+    case <u32>Kind.Text: return HAS_TEXT ? readText(doc, index, reader) : meetText();
     case <u32>Kind.Counter: return readCounter(doc, index, reader);
     case <u32>Kind.Set: return readSet(doc, index, reader);
     default: return true;
@@ -237,6 +243,11 @@ function readSet(doc: Document, container: u32, reader: Reader): bool {
     }
   }
   return true;
+}
+
+function meetText(): bool {
+  hasText = true;
+  return false;
 }
 
 // ---- text -----------------------------------------------------------------------------------------

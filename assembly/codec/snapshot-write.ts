@@ -5,6 +5,7 @@
 // for which that is wrong are listed. Tombstones keep their ids and origins, and lose their text.
 
 import { BlockKind, Kind } from "../abi";
+import { HAS_TEXT } from "../parts";
 import { Writer, writeByte, writeBytes, writeFixed64, writeRoom, writeU32, writeU64, zigzag } from "../memory/bytes";
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
@@ -107,7 +108,7 @@ function writeState(doc: Document, index: u32, body: Writer): void {
   const container = containerAt(doc, index);
   switch (container.kind) {
     case <u32>Kind.Map: return writeMap(doc, container, body);
-    case <u32>Kind.Text: return writeText(doc, container, body);
+    case <u32>Kind.Text: if (HAS_TEXT) writeText(doc, container, body); return;
     case <u32>Kind.Counter: return writeCounter(doc, container, body);
     case <u32>Kind.Set: return writeSet(doc, container, body);
     default: return;

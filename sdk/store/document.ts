@@ -39,7 +39,8 @@ export interface Attachment {
  */
 let shapes: unknown[] | null = null;
 
-export class Document<T extends object = Fields> implements Holder {
+/** What headwater/lite calls a document: all but texts. */
+export class LiteDocument<T extends object = Fields> implements Holder {
   #engine: EngineDocument;
   #attachment: Attachment | null = null;
   /** Added to the engine document's own generation, so that another one's numbers are not taken for its. */
@@ -69,10 +70,12 @@ export class Document<T extends object = Fields> implements Holder {
 
   #keepShapes(): void {
     shapes = [];
-    const document = new Document('', this.replica);
-    shapes.push(document, document.getText('a'), document.getMap('a'), document.getCounter('a'), document.getSet('a'));
+    const document = new (this.constructor as typeof LiteDocument)('', this.replica);
+    shapes.push(document, document.handlesAt('a'));
     document.close();
   }
+
+  protected handlesAt(path: Path): unknown[] { return [this.getMap(path), this.getCounter(path), this.getSet(path)]; }
 
   /** The replica that own ops are written under now. */
   get replica(): ReplicaId { return this.#engine.replica; }
@@ -125,13 +128,12 @@ export class Document<T extends object = Fields> implements Holder {
 
   // ---- containers ---------------------------------------------------------------------------------
 
-  getText(path: Path): Text { return this.#handle(path, Kind.Text, (keys) => new Text(this, keys)); }
-  getCounter(path: Path): Counter { return this.#handle(path, Kind.Counter, (keys) => new Counter(this, keys)); }
-  getSet<V = JsonValue>(path: Path): DocumentSet<V> { return this.#handle(path, Kind.Set, (keys) => new DocumentSet<V>(this, keys)); }
+  getCounter(path: Path): Counter { return this.handle(path, Kind.Counter, (keys) => new Counter(this, keys)); }
+  getSet<V = JsonValue>(path: Path): DocumentSet<V> { return this.handle(path, Kind.Set, (keys) => new DocumentSet<V>(this, keys)); }
   /** `[]` is the root map: the fields. */
-  getMap(path: Path): DocumentMap { return this.#handle(path, Kind.Map, (keys) => new DocumentMap(this, keys)); }
+  getMap(path: Path): DocumentMap { return this.handle(path, Kind.Map, (keys) => new DocumentMap(this, keys)); }
 
-  #handle<H extends Observed>(path: Path, kind: Kind, make: (keys: readonly string[]) => H): H {
+  protected handle<H extends Observed>(path: Path, kind: Kind, make: (keys: readonly string[]) => H): H {
     const keys = keysOf(path);
     if (keys.length === 0 && kind !== Kind.Map) throw new HeadwaterError('invalid_argument', 'a path needs at least one key');
     this.engine.container(keys, kind); // refuses bad keys now rather than at the first edit
@@ -373,6 +375,12 @@ export class Document<T extends object = Fields> implements Holder {
   #checkOpen(): void {
     if (this.isClosed) throw new HeadwaterError('closed', `document "${this.id}" is closed; ask the client for it again`, { document: this.id });
   }
+}
+
+export class Document<T extends object = Fields> extends LiteDocument<T> {
+  getText(path: Path): Text { return this.handle(path, Kind.Text, (keys) => new Text(this, keys)); }
+
+  protected override handlesAt(path: Path): unknown[] { return [...super.handlesAt(path), this.getText(path)]; }
 }
 
 function keysOf(path: Path): readonly string[] {
