@@ -39,6 +39,7 @@ describe('the reader', () => {
     ['a table longer than the payload', changed(withNumber, 8, 9), 'the table'],
     ['a table shorter than its own head', changed(withNumber, 8, 3), 'the table'],
     ['a field outside its table', changed(withNumber, 10, 5), 'nonce'],
+    ['a field behind its table, in the payload', [...changed(withNumber, 10, 8), 0, 0, 0, 0], 'nonce'],
     ['a field in the head of its table', changed(withNumber, 10, 2), 'nonce'],
   ])('refuses %s', (_, bytes, reason) => {
     expect(verify(bytes, number)).toContain(`${reason} is not where it should be`);
