@@ -34,6 +34,8 @@ describe('the layer check', () => {
     ['sdk/index.ts', './store/client.js'],
     ['sdk/bindings/react/hooks.ts', '../../index.js'],
     ['server/room.ts', '../sdk/core/codec.js'],
+    ['server/store/sqlite-log.ts', '../../sdk/driver/sqlite.js'],
+    ['sdk/storage/sqlite-file.ts', '../driver/sqlite.js'],
     ['server/store/sqlite.ts', '../room.js'],
     ['server/e2e/replay.ts', '../../sdk/index.js'],
     ['server/console/page/main.ts', '../../../sdk/index.js'],

@@ -1,7 +1,7 @@
 // Which file may import which: the house's layers, and one door per dependency.
 //
-//   assembly → sdk/core → sdk/wire → sdk/storage, sdk/sync → sdk/store → sdk/index → bindings, editors
-//   server stands on sdk/core and sdk/wire; what only uses the public SDK may use the public SDK
+//   assembly → sdk/core → sdk/wire, sdk/driver → sdk/storage, sdk/sync → sdk/store → sdk/index → bindings, editors
+//   server stands on sdk/core, sdk/wire and sdk/driver; what only uses the public SDK may use the public SDK
 //
 // A layer imports itself and what is below it; neighbours on one level do not know each other. Tests are outside
 // the rules, and nothing but tests may import them. Only the source text is read, so the check needs no build.
@@ -17,14 +17,14 @@ const publicSdk: readonly string[] = ['sdk/index.ts', 'sdk/lite.ts', 'sdk/slim.t
 const levels: readonly (readonly string[])[] = [
   ['assembly/', 'build/engine/'],
   ['sdk/core/'],
-  ['sdk/wire/'],
+  ['sdk/wire/', 'sdk/driver/'],
   ['sdk/storage/', 'sdk/sync/'],
   ['sdk/store/', 'sdk/sqlite/'],
   ['sdk/names.ts'],
   publicSdk,
   ['sdk/bindings/', 'sdk/editors/'],
 ];
-const serverBase = ['server/', 'sdk/core/', 'sdk/wire/'];
+const serverBase = ['server/', 'sdk/core/', 'sdk/wire/', 'sdk/driver/'];
 const sdkUsers = ['server/e2e/', 'server/console/page/'];
 
 /** @returns one line per import that goes the wrong way; empty when all is well */
@@ -88,7 +88,7 @@ function serverProblem(file: string, target: string): string | null {
   const isUser = startsWithAny(file, sdkUsers);
   if (!isUser && startsWithAny(target, sdkUsers)) return 'what uses the SDK is above the server';
   if (startsWithAny(target, isUser ? [...serverBase, ...publicSdk] : serverBase)) return null;
-  return isUser ? 'it uses the SDK only through its public door' : 'the server stands on sdk/core and sdk/wire only';
+  return isUser ? 'it uses the SDK only through its public door' : 'the server stands on sdk/core, sdk/wire and sdk/driver only';
 }
 
 function doorProblems(name: string, files: string[]): string[] {

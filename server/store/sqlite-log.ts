@@ -5,7 +5,7 @@ import { joinBytes } from '../../sdk/core/bytes.js';
 import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
 import { checksum } from './checksum.js';
 import { migrate } from './sqlite-schema.js';
-import { openDriver, type Driver, type Row } from './sqlite-driver.js';
+import { openDriver, type Driver, type Row } from '../../sdk/driver/sqlite.js';
 import type { Append, Appended, CorruptRecord, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from './store.js';
 
 const pageRows = 4_096;

@@ -5,7 +5,7 @@
 // whoever reads the whole log can use them as a cursor. `lsn` is dense within a document.
 
 import { HeadwaterError } from '../../sdk/core/errors.js';
-import type { Driver } from './sqlite-driver.js';
+import type { Driver } from '../../sdk/driver/sqlite.js';
 
 const migrations = [
   `create table meta (name text primary key, value text not null) without rowid;

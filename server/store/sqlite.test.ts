@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ada, bob, entry, storeConformance, type StoreUnderTest } from './conformance.js';
-import { openDriver } from './sqlite-driver.js';
+import { openDriver } from '../../sdk/driver/sqlite.js';
 import { openSqliteStore } from './sqlite.js';
 
 storeConformance('sqlite', async (): Promise<StoreUnderTest> => {

@@ -4,7 +4,7 @@
 // code aborts the process: parameters always go in as one array. And blobs come back as ArrayBuffers.
 
 import Database from 'libsql';
-import type { Driver, Row, Value } from './sqlite-driver.js';
+import type { Driver, Row, Value } from './sqlite.js';
 
 export function openLibsqlDriver(path: string, options: { readOnly: boolean }): Driver {
   const database = new Database(path);

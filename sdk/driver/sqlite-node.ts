@@ -1,7 +1,7 @@
 // SQLite by node:sqlite. The module announces on stderr that it is experimental; our users did not choose it,
 // so that one warning is held back while it loads.
 
-import type { Driver, Row, Value } from './sqlite-driver.js';
+import type { Driver, Row, Value } from './sqlite.js';
 
 const emitWarning = process.emitWarning;
 process.emitWarning = (() => undefined) as typeof process.emitWarning;

@@ -1,7 +1,7 @@
 // The door to SQLite: node:sqlite where the runtime has it, else the libsql package. Each library has its own
 // file; what the two disagree on (how blobs come back, how parameters go in) ends there.
 
-import { HeadwaterError } from '../../sdk/core/errors.js';
+import { HeadwaterError } from '../core/errors.js';
 
 export type Value = string | number | Uint8Array | null;
 export type Row = Record<string, Value>;
@@ -31,12 +31,12 @@ export async function openDriver(path: string, options: { readOnly: boolean }): 
 
 async function loadDriver(): Promise<(path: string, options: { readOnly: boolean }) => Driver> {
   try {
-    return (await import('./sqlite-driver-node.js')).openNodeDriver;
+    return (await import('./sqlite-node.js')).openNodeDriver;
   } catch {
     // Before Node 22.5 there is no node:sqlite; the optional package takes its place.
   }
   try {
-    return (await import('./sqlite-driver-libsql.js')).openLibsqlDriver;
+    return (await import('./sqlite-libsql.js')).openLibsqlDriver;
   } catch (cause) {
     throw new HeadwaterError(
       'storage_failed',
