@@ -61,6 +61,7 @@ export const enum OpKind {
   CounterAdd = 4,
   SetAdd = 5,
   SetRemove = 6,
+  Move = 7,
 }
 
 /** What an op did to what a reader sees; recorded while a document is observed. */
@@ -70,6 +71,7 @@ export const enum EventKind {
   MapKey = 2,
   Counter = 3,
   Set = 4,
+  ListInsert = 5,
 }
 
 /** Limits every decoder holds to. Each has a test at the limit and one past it. */

@@ -111,7 +111,7 @@ function roundTrips(doc: EngineDocument): void {
 
 function write(writer: Writer, random: Random): void {
   const path = random.int(paths.length);
-  const apply = [writeMap, writeMap, writeCounter, writeSet, writeText][random.int(5)](writer, path, random);
+  const apply = [writeMap, writeMap, writeCounter, writeSet, writeText, writeList][random.int(6)](writer, path, random);
   if (apply) writer.done.push({ seqTo: writer.doc.seqOf(writer.id), apply });
 }
 
@@ -161,6 +161,24 @@ function writeText(writer: Writer, path: number, random: Random): null {
   return null;
 }
 
+/** Beside texts, whose elements share the versions of a list's; crdt/list.fuzz.test.ts has the model. */
+function writeList(writer: Writer, path: number, random: Random): Apply | null {
+  const list = writer.at(path, 'list', Kind.List);
+  const length = writer.doc.listLength(list);
+  const choice = random.int(10);
+  const [from, to] = [random.int(length), random.int(length)];
+  if (length === 0 || choice < 4) writer.doc.listInsert(list, from, [random.pick(values), random.pick(values)]);
+  else if (choice < 6) writer.doc.listDelete(list, from, 1);
+  else if (from !== to) return moved(writer, list, from, to);
+  return null;
+}
+
+function moved(writer: Writer, list: number, from: number, to: number): Apply {
+  writer.doc.listMove(list, from, to, 1000);
+  const stamp = (writer.stamp = nextStamp(writer));
+  return (other) => { if (stamp > other.stamp) other.stamp = stamp; };
+}
+
 function agrees(writer: Writer): void {
   paths.forEach((_path, at) => {
     const { doc } = writer;
@@ -182,6 +200,7 @@ function mustBe<T>(received: T, wanted: T): void {
 class Reader {
   readonly doc: EngineDocument;
   readonly texts = new Map<number, string>();
+  readonly lists = new Map<number, unknown[]>();
 
   constructor(id: string) {
     this.doc = new EngineDocument(id);
@@ -192,6 +211,7 @@ class Reader {
     this.doc.apply(update);
     for (const event of this.doc.events()) this.replay(event);
     this.doc.containers().forEach(({ kind }, number) => {
+      if (kind === Kind.List) mustBe(JSON.stringify(this.lists.get(number) ?? []), JSON.stringify(this.doc.listRead(number, 0, this.doc.listLength(number))));
       if (kind === Kind.Text) mustBe(this.texts.get(number) ?? '', this.doc.textRead(number, 0, this.doc.textLength(number)));
     });
   }
@@ -200,5 +220,8 @@ class Reader {
     const text = this.texts.get(event.container) ?? '';
     if (event.kind === 'insert') this.texts.set(event.container, text.slice(0, event.index) + event.text + text.slice(event.index));
     if (event.kind === 'delete') this.texts.set(event.container, text.slice(0, event.index) + text.slice(event.index + event.count));
+    const list = this.lists.get(event.container) ?? [];
+    if (event.kind === 'items') this.lists.set(event.container, list.toSpliced(event.index, 0, ...event.values));
+    if (event.kind === 'delete') this.lists.set(event.container, list.toSpliced(event.index, event.count));
   }
 }

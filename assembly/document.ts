@@ -17,6 +17,7 @@ export const TAG_ELEMENT: u64 = 4 << 60;
 export const TAG_KEY: u64 = 5 << 60;
 export const TAG_BRIEF: u64 = 6 << 60;
 export const TAG_STRANGER: u64 = 7 << 60;
+export const TAG_ITEM: u64 = 8 << 60;
 
 @unmanaged
 export class Document {
@@ -89,7 +90,7 @@ export class Container {
   changes: u32;
   /** An op has named it or something in it: it exists. */
   isTouched: bool;
-  /** First of a chain the kind defines: map entries, counter cells, set elements; a Sequence record for text. */
+  /** First of a chain the kind defines: map entries, counter cells, set elements; a Sequence record for text and list. */
   state: usize;
   count: u32;
   total: i64;
@@ -279,7 +280,7 @@ function containerAdd(doc: Document, parent: u32, key: u32, kind: u32): u32 {
   container.parent = parent;
   container.key = key;
   container.depth = parent == NIL ? 0 : containerAt(doc, parent).depth + 1;
-  container.state = kind == <u32>Kind.Text ? 0 : NIL;
+  container.state = kind == <u32>Kind.Text || kind == <u32>Kind.List ? 0 : NIL;
   store<usize>(tableAdd(doc.arena, doc.containers, 4), at);
   return index;
 }

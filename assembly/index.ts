@@ -17,6 +17,7 @@ import { writeVector } from "./time/version-vector";
 import { readUnits } from "./crdt/sequence";
 import { findVersion, foundEntry, foundLeaf, indexOf, leafOf, leafSequence, spanLength } from "./crdt/sequence-tree";
 import { elementAt as textElementAt, isExhausted, sequenceOf, textDelete, textInsert, textInsertUnit } from "./crdt/text";
+import { listDelete, listInsert, listMove, readItems, readValues } from "./crdt/list";
 import { Entry, entryAt, entryFind, mapWrite } from "./crdt/map";
 import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";
 import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "./crdt/set";
@@ -368,6 +369,36 @@ export function text_resolve(doc: Document, container: u32, high: u32, low: u32,
   const index = indexOf(doc, lv);
   findVersion(doc, lv);
   return <i32>index + (isAfter && spanLength(foundLeaf, foundEntry) > 0 ? 1 : 0);
+}
+
+// ---- list -----------------------------------------------------------------------------------------
+
+// The length of a list is text_length: what both count is visible elements.
+
+/** Inserts the values that lie one after another in the inbox. */
+export function list_insert(doc: Document, container: u32, index: u32, bytes: u32): Status {
+  return listInsert(doc, container, index, inboxStart(), bytes);
+}
+
+export function list_delete(doc: Document, container: u32, index: u32, count: u32): Status {
+  return listDelete(doc, container, index, count);
+}
+
+/** Moves the item at `from`, so that it then stands at `to`. */
+export function list_move(doc: Document, container: u32, from: u32, to: u32, nowMs: f64): Status {
+  return listMove(doc, container, from, to, nowMs);
+}
+
+/** The values of items from … to, one after another in the outbox; the caller has checked the range. */
+export function list_read(doc: Document, container: u32, from: u32, to: u32): void {
+  readValues(doc, sequenceOf(doc, container), from, to, outboxWriter());
+  sendWriter();
+}
+
+/** The values of items lv … lv + count, as an event names them. */
+export function list_items(doc: Document, lv: u32, count: u32): void {
+  readItems(doc, lv, count, outboxWriter());
+  sendWriter();
 }
 
 // ---- bytes without a document ---------------------------------------------------------------------

@@ -16,6 +16,7 @@ export { importSliced, type SlicedImportOptions } from './store/sliced-import.js
 export { Text, type Side } from './store/text.js';
 export { Counter } from './store/counter.js';
 export { DocumentSet, DocumentSet as Set } from './store/set.js';
+export { List } from './store/list.js';
 export { DocumentMap, DocumentMap as Map } from './store/map.js';
 export { Presence, type Other } from './store/presence.js';
 export { type Delta } from './store/delta.js';

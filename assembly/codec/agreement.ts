@@ -4,6 +4,7 @@
 // or delete half of a surrogate pair; merged, that would break the tree. So the shared part is compared first, without
 // changing anything: O(elements of the snapshot).
 
+import { Kind } from "../abi";
 import { HAS_TEXT } from "../parts";
 import { Document, ROOT, containerAt, containerFind, isHigh, isLow, keyAt, keyFind, unitAt } from "../document";
 import { NONE } from "../memory/hashmap";
@@ -85,7 +86,9 @@ function agreesOnElements(doc: Document, other: Document, replica: u32, elem: u3
     if (here == NIL || containerOf(doc, here) != load<u32>(containers.start + ((<usize>containerOf(other, lv + i)) << 2))) return false;
     const isDeleted = isTombstone(other, lv + i);
     const unit = unitAt(doc, here);
-    if (!isDeleted && !isTombstone(doc, here) && unit != unitAt(other, lv + i)) return false;
+    // A list's units are for ever; a text's go with the element.
+    const isCompared = isList(doc, here) || (!isDeleted && !isTombstone(doc, here));
+    if (isCompared && unit != unitAt(other, lv + i)) return false;
     if (isLow(unit) && (i == 0 || isDeleted != wasDeleted)) return false;
     if (isHigh(unit) && i + 1 == count) return false;
     wasDeleted = isDeleted;
@@ -94,6 +97,8 @@ function agreesOnElements(doc: Document, other: Document, replica: u32, elem: u3
 }
 
 function containerOf(doc: Document, lv: u32): u32 { return leafSequence(leafOf(doc, lv)).container; }
+
+function isList(doc: Document, lv: u32): bool { return containerAt(doc, containerOf(doc, lv)).kind == <u32>Kind.List; }
 
 function isTombstone(doc: Document, lv: u32): bool {
   findVersion(doc, lv);

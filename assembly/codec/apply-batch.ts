@@ -1,12 +1,13 @@
 // Phase two: what a batch was read into becomes part of the document. Nothing here can fail.
 
-import { OpKind } from "../abi";
+import { Kind, OpKind } from "../abi";
 import { HAS_TEXT } from "../parts";
 import { readU32, readerOver } from "../memory/bytes";
 import { NONE } from "../memory/hashmap";
-import { Document, keyOpen } from "../document";
+import { Document, containerAt, keyOpen } from "../document";
 import { versionsAdd } from "../replica";
 import { counterAdd } from "../crdt/counter";
+import { itemOf, listIntegrate, listPlace, listRemove } from "../crdt/list";
 import { mapWrite } from "../crdt/map";
 import { elementFind, setAdd, setRemoveDot } from "../crdt/set";
 import { textIntegrate, textRemove } from "../crdt/text";
@@ -27,7 +28,8 @@ function applyOp(doc: Document, op: DecodedOp, seq: u32): void {
   const container = containerHere(op.container);
   switch (op.kind) {
     case <u32>OpKind.Insert:
-    case <u32>OpKind.Delete: if (HAS_TEXT) applyTextOp(doc, op, container); break;
+    case <u32>OpKind.Move:
+    case <u32>OpKind.Delete: if (HAS_TEXT) applySequenceOp(doc, op, container); break;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: {
       mapWrite(doc, container, keyOpen(doc, op.at, op.a), op.stamp, author, op.at + <usize>op.bytes, op.b);
@@ -39,10 +41,18 @@ function applyOp(doc: Document, op: DecodedOp, seq: u32): void {
   }
 }
 
-function applyTextOp(doc: Document, op: DecodedOp, container: u32): void {
+function applySequenceOp(doc: Document, op: DecodedOp, container: u32): void {
+  if (containerAt(doc, container).kind == <u32>Kind.List) return applyListOp(doc, op, container);
   if (op.kind == <u32>OpKind.Delete) return textRemove(doc, container, op.a, op.units);
   versionsAdd(doc, author, op.units);
   textIntegrate(doc, container, op.a, op.units, op.b, op.c, author);
+}
+
+function applyListOp(doc: Document, op: DecodedOp, container: u32): void {
+  if (op.kind == <u32>OpKind.Delete) return listRemove(doc, container, op.a, op.units);
+  versionsAdd(doc, author, op.units);
+  if (op.kind == <u32>OpKind.Move) listPlace(doc, container, op.a, op.b, op.c, author, itemOf(doc, <u32>op.at), op.stamp);
+  else listIntegrate(doc, container, op.a, op.units, op.b, op.c, author, op.at);
 }
 
 function applySetRemove(doc: Document, op: DecodedOp, container: u32): void {

@@ -170,13 +170,14 @@ export function addOp(kind: u32, container: u32, units: u32): DecodedOp {
 }
 
 /** Keeps an insertion of `count` elements from version `lv` on; from now on the batch may refer to them. */
-export function addInsert(container: u32, lv: u32, count: u32, left: u32, right: u32): void {
+export function addInsert(container: u32, lv: u32, count: u32, left: u32, right: u32): DecodedOp {
   const op = addOp(OpKind.Insert, container, count);
   op.a = lv;
   op.b = left;
   op.c = right;
   store<u32>(tableAdd(scratchArena(), inserts, 4), ops.count - 1);
   elemNext += count;
+  return op;
 }
 
 // ---- elements -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 import { Kind } from "../abi";
 import { HAS_TEXT } from "../parts";
 import { Container, Document, ROOT, containerAt, keyAt, unitAt } from "../document";
+import { itemAt, itemOf, itemValue } from "../crdt/list";
 import { NIL, authorOf, elemOf, replicaAt } from "../replica";
 import { Sequence, leafCount, leafNext, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { entryAt } from "../crdt/map";
@@ -30,7 +31,8 @@ function containerDigest(doc: Document, index: u32): u64 {
   const name = nameDigest(doc, index);
   switch (container.kind) {
     case <u32>Kind.Map: return finish(name + mapDigest(doc, <u32>container.state));
-    case <u32>Kind.Text: return HAS_TEXT ? mix(name, textDigest(doc, container.state)) : name;
+    case <u32>Kind.Text:
+    case <u32>Kind.List: return HAS_TEXT ? mix(name, sequenceDigest(doc, container.state, container.kind == <u32>Kind.List)) : name;
     case <u32>Kind.Counter: return finish(name + counterDigest(doc, <u32>container.state));
     case <u32>Kind.Set: return finish(name + setDigest(doc, <u32>container.state));
     default: return name;
@@ -86,18 +88,18 @@ function setDigest(doc: Document, index: u32): u64 {
   return total;
 }
 
-function textDigest(doc: Document, state: usize): u64 {
+function sequenceDigest(doc: Document, state: usize, isList: bool): u64 {
   let hash: u64 = 0x13198a2e03707344;
   if (state == 0) return hash;
   const sequence = changetype<Sequence>(state);
   for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
-    for (let i: u32 = 0; i < leafCount(leaf); i++) hash = spanDigest(doc, leaf, i, hash);
+    for (let i: u32 = 0; i < leafCount(leaf); i++) hash = spanDigest(doc, leaf, i, isList, hash);
   }
   return hash;
 }
 
 /** Element by element, since spans are cut differently everywhere. */
-function spanDigest(doc: Document, leaf: usize, entry: u32, hash: u64): u64 {
+function spanDigest(doc: Document, leaf: usize, entry: u32, isList: bool, hash: u64): u64 {
   const lv = spanLv(leaf, entry);
   const length = spanLength(leaf, entry);
   const size = sizeOf(length);
@@ -106,10 +108,17 @@ function spanDigest(doc: Document, leaf: usize, entry: u32, hash: u64): u64 {
   for (let i: u32 = 0; i < size; i++) {
     const name = nameOf(doc, lv + i);
     hash = mix(hash, name ^ (left * 3) ^ (right * 5));
-    hash = mix(hash, length < 0 ? 0x10000 : unitAt(doc, lv + i));
+    hash = mix(hash, isList ? positionDigest(doc, lv + i, length < 0) : length < 0 ? 0x10000 : unitAt(doc, lv + i));
     left = name;
   }
   return hash;
+}
+
+/** A hidden position is what it is for; one that shows is its item, stamp and value. */
+function positionDigest(doc: Document, lv: u32, isHidden: bool): u64 {
+  if (isHidden) return 0x10000 | unitAt(doc, lv);
+  const item = itemOf(doc, lv);
+  return mix(mix(nameOf(doc, itemAt(item).first), itemAt(item).stamp), bytesDigest(itemValue(item), itemAt(item).valueBytes));
 }
 
 function nameOf(doc: Document, lv: u32): u64 {

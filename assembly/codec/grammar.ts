@@ -14,7 +14,11 @@ export const OTHER: u32 = 2;
 /** Left origin only: the author's newest element; the right origin is that element's. */
 export const NEWEST: u32 = 3;
 
-// How a snapshot packs text.
+// The top bit of a tag: an insertion holds values, not text; a move is of an item of another replica.
+export const LIST_BIT: u32 = 128;
+export const OTHER_BIT: u32 = 128;
+
+// How a snapshot packs text and values.
 export const PACKED_NOT: u32 = 0;
 export const PACKED_LZ: u32 = 1;
 

@@ -7,6 +7,7 @@ import { scratchWriter } from "../memory/scratch";
 import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
 import { fullBlockEnd } from "./receive";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
+import { countValues } from "./values";
 
 export let blockKind: u32 = 0;
 export let blockAuthor: u64 = 0;
@@ -102,7 +103,8 @@ function skipOp(reader: Reader): u32 {
   const tag = readByte(reader);
   lastUnits = 1;
   switch (tag & 7) {
-    case <u32>OpKind.Insert: return skipInsert(reader, (tag >>> 3) & 3, (tag >>> 5) & 3);
+    case <u32>OpKind.Insert:
+    case <u32>OpKind.Move: return skipInsert(reader, tag, (tag >>> 3) & 3, (tag >>> 5) & 3);
     case <u32>OpKind.Delete: {
       skipSide(reader, (tag >>> 3) & 3);
       lastUnits = readU32(reader);
@@ -135,14 +137,19 @@ function skipOp(reader: Reader): u32 {
   }
 }
 
-function skipInsert(reader: Reader, left: u32, right: u32): u32 {
+function skipInsert(reader: Reader, tag: u32, left: u32, right: u32): u32 {
   if (left == NONE_SIDE && right == NONE_SIDE) readU32(reader);
   skipSide(reader, left);
   skipSide(reader, right);
+  if ((tag & 7) == <u32>OpKind.Move) {
+    skipSide(reader, tag > 127 ? OTHER : OWN);
+    readU64(reader);
+    return 1;
+  }
   const bytes = readU32(reader);
   const at = readSpan(reader, bytes);
   if (reader.bad) return 0;
-  const units = utf8ToUnits(at, bytes, 0);
+  const units = tag > 127 ? countValues(at, bytes) : utf8ToUnits(at, bytes, 0);
   if (units == BAD_UTF8) {
     reader.bad = true;
     return 0;

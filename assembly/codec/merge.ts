@@ -5,7 +5,7 @@
 
 import { Kind } from "../abi";
 import { HAS_TEXT } from "../parts";
-import { Document, ROOT, containerAt, containerOpen, keyAt, keyOpen, touch, versionsReserve } from "../document";
+import { Document, ROOT, containerAt, containerOpen, keyAt, keyOpen, touch, unitAt, versionsReserve } from "../document";
 import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
@@ -14,7 +14,9 @@ import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, l
 import { textIntegrate, textRemove } from "../crdt/text";
 import { entryAt, mapWrite } from "../crdt/map";
 import { cellAt, counterAdd, counterSum } from "../crdt/counter";
+import { MAKES, itemAt, itemOf, itemValue, listIntegrate, listPlace, listRemove } from "../crdt/list";
 import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "../crdt/set";
+import { witness } from "../time/hlc";
 
 // Numbers of `other`, translated to `doc`.
 let replicas: Table = changetype<Table>(0);
@@ -28,6 +30,7 @@ let containers: Table = changetype<Table>(0);
 /** The caller has made sure of `agrees` (agreement.ts). */
 export function mergeDocument(doc: Document, other: Document): void {
   mapNumbers(doc, other);
+  witness(doc, other.stamp);
   for (let i: u32 = 0; i < other.containers.count; i++) mergeContainer(doc, other, i);
   mergeElements(doc, other);
   if (HAS_TEXT) mergeTombstones(doc, other);
@@ -196,8 +199,20 @@ function mergeRun(doc: Document, other: Document, lv: u32, rowEndLv: u32, replic
   versionsReserve(doc, doc.versions + count);
   memory.copy(doc.units + ((<usize>doc.versions) << 1), other.units + ((<usize>lv) << 1), (<usize>count) << 1);
   const here = versionsAdd(doc, replica, count);
-  textIntegrate(doc, container, here, count, leftHere, rightHere, replica);
+  if (containerAt(doc, container).kind == <u32>Kind.List) mergePositions(doc, other, container, lv, here, count, leftHere, rightHere, replica);
+  else textIntegrate(doc, container, here, count, leftHere, rightHere, replica);
   return end;
+}
+
+/** Of a list's new positions, those show here that show there and have not lost to what only we knew. */
+function mergePositions(doc: Document, other: Document, container: u32, lv: u32, here: u32, count: u32, left: u32, right: u32, replica: u32): void {
+  for (const end = lv + count; lv < end; lv++) {
+    const item = itemOf(other, lv);
+    if (item != NONE && unitAt(other, lv) == MAKES) listIntegrate(doc, container, here, 1, left, right, replica, itemValue(item));
+    else if (item != NONE) listPlace(doc, container, here, left, right, replica, itemOf(doc, translate(doc, other, itemAt(item).first)), itemAt(item).stamp);
+    else listPlace(doc, container, here, left, right, replica, NONE, 0);
+    left = here++;
+  }
 }
 
 function translate(doc: Document, other: Document, lv: u32): u32 {
@@ -207,24 +222,26 @@ function translate(doc: Document, other: Document, lv: u32): u32 {
 function mergeTombstones(doc: Document, other: Document): void {
   for (let i: u32 = 0; i < other.containers.count; i++) {
     const container = containerAt(other, i);
-    if (container.kind != <u32>Kind.Text || container.state == 0) continue;
+    const isList = container.kind == <u32>Kind.List;
+    if ((!isList && container.kind != <u32>Kind.Text) || container.state == 0) continue;
     const sequence = changetype<Sequence>(container.state);
     for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
       for (let k: u32 = 0; k < leafCount(leaf); k++) {
-        if (spanLength(leaf, k) < 0) removeRun(doc, other, containerHere(i), spanLv(leaf, k), sizeOf(spanLength(leaf, k)));
+        if (spanLength(leaf, k) < 0) removeRun(doc, other, containerHere(i), isList, spanLv(leaf, k), sizeOf(spanLength(leaf, k)));
       }
     }
   }
 }
 
-/** Contiguous versions there may lie apart here: one deletion per run that is contiguous in both. */
-function removeRun(doc: Document, other: Document, container: u32, lv: u32, count: u32): void {
+/** Contiguous versions there may lie apart here: one deletion per run that is contiguous in both. In a list what is hidden may only have moved. */
+function removeRun(doc: Document, other: Document, container: u32, isList: bool, lv: u32, count: u32): void {
   const end = lv + count;
   while (lv < end) {
     const first = translate(doc, other, lv);
     let size: u32 = 1;
-    while (lv + size < end && translate(doc, other, lv + size) == first + size) size++;
-    textRemove(doc, container, first, size);
+    while (!isList && lv + size < end && translate(doc, other, lv + size) == first + size) size++;
+    if (!isList) textRemove(doc, container, first, size);
+    else if (itemOf(other, lv) == NONE) listRemove(doc, container, first, size);
     lv += size;
   }
 }

@@ -11,17 +11,18 @@ import { writeBytes, writeRoom } from "../memory/bytes";
 
 @unmanaged
 export class OpenOp {
-  /** Map writes: the stamp. Counter: the step. */
+  /** Map writes and moves: the stamp. Counter: the step. INSERT_VALUES: where those not yet sealed lie in openValues. */
   stamp: u64;
   kind: u32;
+  /** Move: the item's first version. */
   container: u32;
   /** Seqs it takes. */
   units: u32;
-  /** Insert: first lv. Delete: first lv deleted. Map: key. SetRemove: number of dots. */
+  /** Insert, Move: first lv. Delete: first lv deleted. Map: key. SetRemove: number of dots. */
   a: u32;
-  /** Insert: left origin. Delete: a Direction. Values: offset in openValues. */
+  /** Insert, Move: left origin. Delete: a Direction. Values: offset in openValues. */
   b: u32;
-  /** Insert: right origin. Values: bytes. */
+  /** Insert, Move: right origin. Values: bytes. */
   c: u32;
 }
 
@@ -41,20 +42,32 @@ function openAdd(doc: Document, kind: u32, container: u32, units: u32): OpenOp {
   op.kind = kind;
   op.container = container;
   op.units = units;
+  op.stamp = <u64>doc.openValues.length;
   self.seq += units;
   return op;
 }
 
-export function openInsert(doc: Document, container: u32, lv: u32, count: u32, left: u32, right: u32): void {
+/** The kind of an insertion into a list, in the open batch only. */
+export const INSERT_VALUES: u32 = 8;
+
+export function openInsert(doc: Document, kind: u32, container: u32, lv: u32, count: u32, left: u32, right: u32): void {
   if (doc.open.count > 0) {
     const last = openAt(doc, doc.open.count - 1);
-    if (last.kind == <u32>OpKind.Insert && last.a + last.units == lv && left == lv - 1 && last.c == right && last.container == container) {
+    if (last.kind == kind && last.a + last.units == lv && left == lv - 1 && last.c == right && last.container == container) {
       last.units += count;
       replicaAt(doc, doc.self).seq += count;
       return;
     }
   }
-  const op = openAdd(doc, OpKind.Insert, container, count);
+  const op = openAdd(doc, kind, container, count);
+  op.a = lv;
+  op.b = left;
+  op.c = right;
+}
+
+export function openMove(doc: Document, first: u32, lv: u32, left: u32, right: u32, stamp: u64): void {
+  const op = openAdd(doc, OpKind.Move, first, 1);
+  op.stamp = stamp;
   op.a = lv;
   op.b = left;
   op.c = right;

@@ -12,9 +12,10 @@ import { NIL, replicaAt, versionOf } from "../replica";
 import { SAFE_MAX } from "../crdt/counter";
 import { STAMP_MAX } from "../time/hlc";
 import { BAD, addContainer, addInsert, addOp, addReplica, author, authorId, blockUnits, containerOf, elementRef, elemNext, isContainerRef, isOneRun, isReplicaRef, kindOf, known, newVersion, ownVersion, replicaIdOf, replicaOf, resolveContainer, rightOf, seqFrom, versionsInRow } from "./decoded";
-import { NEWEST, NONE_SIDE, OWN } from "./grammar";
+import { NEWEST, NONE_SIDE, OTHER, OWN } from "./grammar";
+import { areItems, keepMove, keepValues } from "./list-ops";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
-import { isKey, isValue } from "./values";
+import { countValues, isKey, isValue } from "./values";
 
 const BACKWARD_BIT: u32 = 32;
 
@@ -103,7 +104,8 @@ function readOps(doc: Document, reader: Reader, stampBase: u64): Status {
 function readOp(doc: Document, reader: Reader): Status {
   const tag = readByte(reader);
   switch (tag & 7) {
-    case <u32>OpKind.Insert: return HAS_TEXT ? readInsert(doc, reader, tag) : Status.NotSupported;
+    case <u32>OpKind.Insert:
+    case <u32>OpKind.Move: return HAS_TEXT ? readInsert(doc, reader, tag) : Status.NotSupported;
     case <u32>OpKind.Delete: return HAS_TEXT ? readDelete(doc, reader, tag) : Status.NotSupported;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: return tag > 7 ? Status.InvalidUpdate : readMapOp(doc, reader, tag);
@@ -124,7 +126,7 @@ function countKnown(units: u32): u32 {
 function readInsert(doc: Document, reader: Reader, tag: u32): Status {
   const leftSide = (tag >>> 3) & 3;
   const rightSide = (tag >>> 5) & 3;
-  if (tag > 127 || rightSide == NEWEST || (leftSide == NEWEST && rightSide != NONE_SIDE)) return Status.InvalidUpdate;
+  if (rightSide == NEWEST || (leftSide == NEWEST && rightSide != NONE_SIDE)) return Status.InvalidUpdate;
   let container: u32 = NONE;
   if (leftSide == NONE_SIDE && rightSide == NONE_SIDE) {
     const ref = readU32(reader);
@@ -135,14 +137,23 @@ function readInsert(doc: Document, reader: Reader, tag: u32): Status {
   skipElement(reader, leftSide);
   const rightAt = reader.at;
   skipElement(reader, rightSide);
-  const bytes = readU32(reader);
-  const at = readSpan(reader, bytes);
-  if (reader.bad || bytes == 0) return Status.InvalidUpdate;
-  const total = utf8ToUnits(at, bytes, 0);
-  if (total == BAD_UTF8) return Status.InvalidUpdate;
+  let at = reader.at;
+  let bytes: u32 = 0;
+  let total: u32 = 1;
+  if ((tag & 7) == <u32>OpKind.Move) {
+    skipElement(reader, tag > 127 ? OTHER : OWN);
+    const status = readStamp(reader);
+    if (status != Status.Ok) return status;
+  } else {
+    bytes = readU32(reader);
+    at = readSpan(reader, bytes);
+    if (reader.bad || bytes == 0) return Status.InvalidUpdate;
+    total = tag > 127 ? countValues(at, bytes) : utf8ToUnits(at, bytes, 0);
+    if (total == BAD_UTF8) return Status.InvalidUpdate;
+  }
   const cut = countKnown(total);
   if (cut == total) return Status.Ok;
-  return resolveInsert(doc, reader, container, leftSide, leftAt, rightSide, rightAt, at, bytes, total, cut);
+  return resolveInsert(doc, reader, tag, container, leftSide, leftAt, rightSide, rightAt, at, bytes, total, cut);
 }
 
 function skipElement(reader: Reader, side: u32): void {
@@ -151,7 +162,7 @@ function skipElement(reader: Reader, side: u32): void {
   if (side != OWN) readU32(reader);
 }
 
-function resolveInsert(doc: Document, reader: Reader, container: u32, leftSide: u32, leftAt: usize, rightSide: u32, rightAt: usize, at: usize, bytes: u32, total: u32, cut: u32): Status {
+function resolveInsert(doc: Document, reader: Reader, tag: u32, container: u32, leftSide: u32, leftAt: usize, rightSide: u32, rightAt: usize, at: usize, bytes: u32, total: u32, cut: u32): Status {
   // Only an op that is not the one we know the front of has more known elements than its author has here.
   if (cut > elemNext) return Status.InvalidUpdate;
   // Elements of the front part exist already: own references count from where the op began.
@@ -173,20 +184,22 @@ function resolveInsert(doc: Document, reader: Reader, container: u32, leftSide: 
     if (container == NONE) container = holder;
     if (holder != container) return Status.InvalidUpdate;
   }
-  if (kindOf(doc, container) != <u32>Kind.Text) return Status.InvalidUpdate;
+  if (kindOf(doc, container) != <u32>((tag & ~120) == 0 ? Kind.Text : Kind.List)) return Status.InvalidUpdate;
   if (cut != 0) {
     left = ownVersion(doc, elemNext - 1);
     if (left == BAD || containerOf(doc, left) != container) return Status.InvalidUpdate;
   }
   if (left != NIL && left == right) return Status.InvalidUpdate;
+  if (total > <u32>Limit.Versions - min<u32>(newVersion(doc), Limit.Versions)) return Status.TooLarge;
+  versionsReserve(doc, newVersion(doc) + total);
+  if ((tag & 7) == <u32>OpKind.Move) return keepMove(doc, readerOver(2, at, reader.end), tag, container, left, right, stampAt);
+  if (tag > 127) return keepValues(doc, container, left, right, at, total, cut);
   return keepInsert(doc, container, left, right, at, bytes, total, cut);
 }
 
 function keepInsert(doc: Document, container: u32, left: u32, right: u32, at: usize, bytes: u32, total: u32, cut: u32): Status {
   const count = total - cut;
   const lv = newVersion(doc);
-  if (total > <u32>Limit.Versions - min<u32>(lv, Limit.Versions)) return Status.TooLarge;
-  versionsReserve(doc, lv + total);
   const target = doc.units + ((<usize>lv) << 1);
   utf8ToUnits(at, bytes, target);
   if (cut != 0) {
@@ -245,6 +258,7 @@ function keepDeletes(doc: Document, first: u32, count: u32): Status {
     if (lv >= doc.versions && <u64>lv + <u64>taken > <u64>newVersion(doc)) return Status.InvalidUpdate;
     if (container == NONE) container = containerOf(doc, lv);
     if (!isOneRun(doc, lv, taken, container)) return Status.InvalidUpdate;
+    if (kindOf(doc, container) == <u32>Kind.List && !areItems(doc, lv, taken)) return Status.InvalidUpdate;
     if (rest == count && isLow(unitAt(doc, lv))) return Status.InvalidUpdate;
     if (rest == taken && isHigh(unitAt(doc, lv + taken - 1))) return Status.InvalidUpdate;
     addOp(OpKind.Delete, container, taken).a = lv;
@@ -264,7 +278,7 @@ function readMapOp(doc: Document, reader: Reader, kind: u32): Status {
   const ref = readU32(reader);
   const keyBytes = readU32(reader);
   const keyAt = readSpan(reader, keyBytes);
-  stampAt += <u64>unzigzag(readU64(reader));
+  const stamped = readStamp(reader);
   let valueBytes: u32 = 0;
   let valueAt: usize = 0;
   if (kind == <u32>OpKind.MapSet) {
@@ -274,8 +288,8 @@ function readMapOp(doc: Document, reader: Reader, kind: u32): Status {
   if (reader.bad || !isContainerRef(ref) || !isKey(keyAt, keyBytes)) return Status.InvalidUpdate;
   if (kind == <u32>OpKind.MapSet && !isValue(valueAt, valueBytes)) return Status.InvalidUpdate;
   const container = resolveContainer(ref);
-  if (kindOf(doc, container) != <u32>Kind.Map || stampAt == 0 || stampAt > STAMP_MAX) return Status.InvalidUpdate;
-  if (stampAt > stampLimit) return Status.ClockDrift;
+  if (kindOf(doc, container) != <u32>Kind.Map) return Status.InvalidUpdate;
+  if (stamped != Status.Ok) return stamped;
   if (countKnown(1) == 1) return Status.Ok;
   const op = addOp(kind, container, 1);
   op.stamp = stampAt;
@@ -284,6 +298,12 @@ function readMapOp(doc: Document, reader: Reader, kind: u32): Status {
   op.at = keyAt;
   op.bytes = <u32>(valueAt - keyAt);
   return Status.Ok;
+}
+
+function readStamp(reader: Reader): Status {
+  stampAt += <u64>unzigzag(readU64(reader));
+  if (reader.bad || stampAt == 0 || stampAt > STAMP_MAX) return Status.InvalidUpdate;
+  return stampAt > stampLimit ? Status.ClockDrift : Status.Ok;
 }
 
 function readCounterOp(doc: Document, reader: Reader): Status {

@@ -11,9 +11,10 @@ import { tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
 import { NIL, Replica, authorOf, elemOf, replicaAt, rowEnd, rowOf, versionRow } from "../replica";
 import { findVersion, foundEntry, foundLeaf, spanRight } from "../crdt/sequence-tree";
-import { BACKWARD, OpenOp, openAt } from "./open";
-import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
+import { BACKWARD, INSERT_VALUES, OpenOp, openAt } from "./open";
+import { LIST_BIT, NEWEST, NONE_SIDE, OTHER, OTHER_BIT, OWN, batchHead } from "./grammar";
 import { unitsToUtf8 } from "./utf8";
+import { valueEnd } from "./values";
 
 const SEAL_BYTES: usize = 65536;
 const INSERT_UNITS: u32 = 16384;
@@ -54,7 +55,7 @@ export function seal(doc: Document): void {
   if (count == 0) return;
   const self = replicaAt(doc, doc.self);
   elemNext = self.elems - insertedUnits(doc);
-  if (count == 1 && !doc.hasUndeclared && openAt(doc, 0).units <= PLAIN_UNITS) sealPlain(doc, self, openAt(doc, 0));
+  if (count == 1 && !doc.hasUndeclared && openAt(doc, 0).units <= PLAIN_UNITS && doc.openValues.length <= SEAL_BYTES) sealPlain(doc, self, openAt(doc, 0));
   else sealAll(doc, self, count);
   doc.open.count = 0;
   doc.openValues.length = 0;
@@ -111,7 +112,8 @@ function sealAll(doc: Document, self: Replica, count: u32): void {
 function insertedUnits(doc: Document): u32 {
   let total: u32 = 0;
   for (let i: u32 = 0; i < doc.open.count; i++) {
-    if (openAt(doc, i).kind == <u32>OpKind.Insert) total += openAt(doc, i).units;
+    const op = openAt(doc, i);
+    if (op.kind == <u32>OpKind.Insert || op.kind >= <u32>OpKind.Move) total += op.units;
   }
   return total;
 }
@@ -133,6 +135,8 @@ function writeOp(doc: Document, op: OpenOp, done: u32): u32 {
   switch (op.kind) {
     case <u32>OpKind.Insert: if (HAS_TEXT) taken = writeInsert(doc, op, done); break;
     case <u32>OpKind.Delete: if (HAS_TEXT) taken = writeDelete(doc, op, done); break;
+    case INSERT_VALUES: if (HAS_TEXT) taken = writeValues(doc, op, done); break;
+    case <u32>OpKind.Move: if (HAS_TEXT) writeMove(doc, op); break;
     case <u32>OpKind.MapSet:
     case <u32>OpKind.MapDelete: writeMapOp(doc, op); break;
     case <u32>OpKind.CounterAdd: writeCounterOp(doc, op); break;
@@ -146,20 +150,48 @@ function writeInsert(doc: Document, op: OpenOp, done: u32): u32 {
   const lv = op.a + done;
   let taken = min<u32>(op.units - done, INSERT_UNITS);
   if (done + taken < op.units && isHigh(unitAt(doc, lv + taken - 1))) taken--;
-  const left = done == 0 ? op.b : lv - 1;
-  if (continuesNewest(doc, left, op.c)) {
-    writeByte(ops, OpKind.Insert | (NEWEST << 3));
-  } else {
-    const leftSide = sideOf(doc, left);
-    const rightSide = sideOf(doc, op.c);
-    writeByte(ops, OpKind.Insert | (leftSide << 3) | (rightSide << 5));
-    if (left == NIL && op.c == NIL) writeU32(ops, containerRef(doc, op.container));
-    writeElement(doc, left, leftSide);
-    writeElement(doc, op.c, rightSide);
-  }
+  writePlace(doc, op, done, OpKind.Insert);
   unitsToUtf8(ops, doc.units + ((<usize>lv) << 1), taken);
   elemNext += taken;
   return taken;
+}
+
+/** The tag of an insertion, from its element `done` on, or of a move; and its origins. */
+function writePlace(doc: Document, op: OpenOp, done: u32, tag: u32): void {
+  const left = done == 0 ? op.b : op.a + done - 1;
+  if (continuesNewest(doc, left, op.c)) return writeByte(ops, tag | (NEWEST << 3));
+  const leftSide = sideOf(doc, left);
+  const rightSide = sideOf(doc, op.c);
+  writeByte(ops, tag | (leftSide << 3) | (rightSide << 5));
+  if (left == NIL && op.c == NIL) writeU32(ops, containerRef(doc, op.container));
+  writeElement(doc, left, leftSide);
+  writeElement(doc, op.c, rightSide);
+}
+
+/** As many of the next values as a batch should hold. */
+function writeValues(doc: Document, op: OpenOp, done: u32): u32 {
+  writePlace(doc, op, done, LIST_BIT);
+  const start = doc.openValues.start + <usize>op.stamp;
+  let at = start;
+  let taken: u32 = 0;
+  while (done + taken < op.units && at - start < SEAL_BYTES) {
+    at = valueEnd(at, usize.MAX_VALUE);
+    taken++;
+  }
+  writeU32(ops, <u32>(at - start));
+  writeBytes(ops, start, at - start);
+  op.stamp += <u64>(at - start);
+  elemNext += taken;
+  return taken;
+}
+
+/** A list that has an item to move has a position beside the new one: the container need not be named. */
+function writeMove(doc: Document, op: OpenOp): void {
+  const side = sideOf(doc, op.container);
+  writePlace(doc, op, 0, OpKind.Move | (side == OTHER ? OTHER_BIT : 0));
+  writeElement(doc, op.container, side);
+  writeStamp(op.stamp);
+  elemNext++;
 }
 
 /** Does an insertion simply go on after our newest element, with the same right origin? */

@@ -20,6 +20,7 @@ import { mergeDocument } from "./merge";
 import { SpanRecord, predictOrigins, spanRecord } from "./prediction";
 import { isKey, isValue } from "./values";
 import { PACKED_LZ, PACKED_NOT, versionsAllowed } from "./grammar";
+import { readItems } from "./list-state";
 import { lzUnpack } from "./lz";
 import { utf8ToUnits } from "./utf8";
 import { STAMP_MAX } from "../time/hlc";
@@ -179,7 +180,8 @@ function readContainers(doc: Document, reader: Reader): bool {
 function readContainerState(doc: Document, index: u32, reader: Reader): bool {
   switch (containerAt(doc, index).kind) {
     case <u32>Kind.Map: return readMap(doc, index, reader);
-    case <u32>Kind.Text: return HAS_TEXT ? readText(doc, index, reader) : meetText();
+    case <u32>Kind.Text:
+    case <u32>Kind.List: return HAS_TEXT ? readSequence(doc, index, reader) : meetText();
     case <u32>Kind.Counter: return readCounter(doc, index, reader);
     case <u32>Kind.Set: return readSet(doc, index, reader);
     default: return true;
@@ -252,7 +254,7 @@ function meetText(): bool {
 
 // ---- text -----------------------------------------------------------------------------------------
 
-function readText(doc: Document, container: u32, reader: Reader): bool {
+function readSequence(doc: Document, container: u32, reader: Reader): bool {
   const count = readU32(reader);
   if (reader.bad || <u64>count * 2 > <u64>remaining(reader)) return false;
   if (count == 0) return true;
@@ -266,7 +268,9 @@ function readText(doc: Document, container: u32, reader: Reader): bool {
   }
   if (!readExceptions(spans, reader)) return false;
   const sequence = sequenceOf(doc, container);
-  return placeSpans(doc, sequence, spans) && readVisible(doc, sequence, spans, reader)
+  if (!placeSpans(doc, sequence, spans)) return false;
+  if (containerAt(doc, container).kind == <u32>Kind.List) return readItems(doc, sequence, spans, reader);
+  return readVisible(doc, sequence, spans, reader)
     && readDeletedPairs(doc, sequence, reader) && areOriginsWhole(doc, spans);
 }
 
@@ -338,33 +342,36 @@ function areOriginsInside(doc: Document, sequence: Sequence, spans: Table): bool
   return true;
 }
 
-function isInside(doc: Document, sequence: Sequence, lv: u32): bool {
+export function isInside(doc: Document, sequence: Sequence, lv: u32): bool {
   return lv == NIL || (leafOf(doc, lv) != 0 && leafSequence(leafOf(doc, lv)) == sequence);
 }
 
-let text8At: usize = 0;
-let text8Bytes: u32 = 0;
+// What `readPacked` found.
+export let packedAt: usize = 0;
+export let packedBytes: u32 = 0;
 
-/** Finds or unpacks the text's UTF-8. A unit takes at most three bytes, so what it may unpack to is known beforehand. */
-function readText8(sequence: Sequence, reader: Reader): bool {
+/** Finds or unpacks text or values, which are at most `bytesMax`. */
+export function readPacked(reader: Reader, bytesMax: u64): bool {
   const packing = readByte(reader);
   const unpacked: u32 = packing == PACKED_LZ ? readU32(reader) : 0;
   const bytes = readU32(reader);
   const at = readSpan(reader, bytes);
-  if (reader.bad || packing > PACKED_LZ || <u64>unpacked > <u64>sequence.length * 3) return false;
-  text8At = at;
-  text8Bytes = bytes;
+  if (reader.bad || packing > PACKED_LZ || <u64>unpacked > bytesMax) return false;
+  packedAt = at;
+  packedBytes = bytes;
   if (packing == PACKED_NOT) return true;
-  text8At = writeRoom(scratchWriter(5), <usize>unpacked + 8);
-  text8Bytes = unpacked;
-  return lzUnpack(readerOver(1, at, at + <usize>bytes), text8At, unpacked);
+  packedAt = writeRoom(scratchWriter(5), <usize>unpacked + 8);
+  packedBytes = unpacked;
+  return lzUnpack(readerOver(1, at, at + <usize>bytes), packedAt, unpacked);
 }
 
 function readVisible(doc: Document, sequence: Sequence, spans: Table, reader: Reader): bool {
-  if (!readText8(sequence, reader)) return false;
-  const at = text8At;
-  const bytes = text8Bytes;
-  if (<u64>bytes > <u64>sequence.length * 3) return false;
+  // A unit takes at most three bytes.
+  const bytesMax = <u64>sequence.length * 3;
+  if (!readPacked(reader, bytesMax)) return false;
+  const at = packedAt;
+  const bytes = packedBytes;
+  if (<u64>bytes > bytesMax) return false;
   const room = writeRoom(scratchWriter(6), (<usize>bytes << 1) + 2);
   if (utf8ToUnits(at, bytes, room) != sequence.length) return false;
   let from = room;

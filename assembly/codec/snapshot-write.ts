@@ -19,6 +19,7 @@ import { Dot, elementAt } from "../crdt/set";
 import { checksum } from "./checksum";
 import { PACKED_LZ, PACKED_NOT, batchHead, versionsAllowed } from "./grammar";
 import { predictOrigins, spanRecord } from "./prediction";
+import { writeItems } from "./list-state";
 import { lzPack } from "./lz";
 import { writeUtf8 } from "./utf8";
 
@@ -108,7 +109,8 @@ function writeState(doc: Document, index: u32, body: Writer): void {
   const container = containerAt(doc, index);
   switch (container.kind) {
     case <u32>Kind.Map: return writeMap(doc, container, body);
-    case <u32>Kind.Text: if (HAS_TEXT) writeText(doc, container, body); return;
+    case <u32>Kind.Text:
+    case <u32>Kind.List: if (HAS_TEXT) writeSequence(doc, container, body); return;
     case <u32>Kind.Counter: return writeCounter(doc, container, body);
     case <u32>Kind.Set: return writeSet(doc, container, body);
     default: return;
@@ -166,7 +168,7 @@ function writeDots(doc: Document, first: usize, body: Writer): void {
   }
 }
 
-function writeText(doc: Document, container: Container, body: Writer): void {
+function writeSequence(doc: Document, container: Container, body: Writer): void {
   if (container.state == 0) {
     writeU32(body, 0);
     return;
@@ -176,6 +178,7 @@ function writeText(doc: Document, container: Container, body: Writer): void {
   writeU32(body, spans.count);
   writeSpanColumns(spans, body);
   writeExceptions(spans, body);
+  if (container.kind == <u32>Kind.List) return writeItems(doc, sequence, spans, body);
   writeVisible(doc, sequence, body);
   writeDeletedPairs(doc, spans, body);
 }
@@ -233,15 +236,20 @@ function writeExceptions(spans: Table, body: Writer): void {
   writeColumn(body, column);
 }
 
-/** Visible text as UTF-8, packed where that is shorter. */
+/** Visible text as UTF-8. */
 function writeVisible(doc: Document, sequence: Sequence, body: Writer): void {
   const room = writeRoom(scratchWriter(1), (<usize>sequence.length << 1) + 2);
   readUnits(doc, sequence, 0, sequence.length, room);
   const text = scratchWriter(2);
   writeUtf8(text, room, sequence.length);
+  writePacked(text, body, 0);
+}
+
+/** Packed where that is shorter, and no shorter than the reader allows: `bytesMin`. */
+export function writePacked(text: Writer, body: Writer, bytesMin: usize): void {
   const packed = scratchWriter(3);
   if (text.length >= PACK_BYTES_MIN) lzPack(text.start, <u32>text.length, packed);
-  const isPacked = packed.length != 0 && packed.length + 5 < text.length;
+  const isPacked = packed.length > bytesMin && packed.length + 5 < text.length;
   writeByte(body, isPacked ? PACKED_LZ : PACKED_NOT);
   if (isPacked) writeU32(body, <u32>text.length);
   writeColumn(body, isPacked ? packed : text);

@@ -12,9 +12,26 @@ import { BAD_UTF8, utf8ToUnits } from "./utf8";
 
 /** Is this exactly one well-formed value? Linear in its bytes. */
 export function isValue(at: usize, bytes: u32): bool {
-  if (bytes > <u32>Limit.ValueBytes) return false;
-  const reader = readerOver(1, at, at + <usize>bytes);
-  return skipValue(reader, 0) && reader.at == reader.end;
+  return valueEnd(at, at + <usize>bytes) == at + <usize>bytes;
+}
+
+/** Where the value at `at` ends, 0 when it is malformed or does not end before `end`. */
+export function valueEnd(at: usize, end: usize): usize {
+  const reader = readerOver(1, at, end);
+  return skipValue(reader, 0) && reader.at - at <= <usize>Limit.ValueBytes ? reader.at : 0;
+}
+
+export const COUNT_BAD: u32 = BAD_UTF8;
+
+/** How many values these bytes are, one after another; COUNT_BAD when they are not just that. */
+export function countValues(at: usize, bytes: u32): u32 {
+  const end = at + <usize>bytes;
+  let count: u32 = 0;
+  for (; at < end; count++) {
+    at = valueEnd(at, end);
+    if (at == 0) return COUNT_BAD;
+  }
+  return count;
 }
 
 function skipValue(reader: Reader, depth: u32): bool {

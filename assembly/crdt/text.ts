@@ -3,7 +3,7 @@
 // A surrogate pair is never taken apart: an index inside one is refused, and what a peer sends is checked for
 // the same. Every edit is one op in the open batch, which grows in place while the user keeps typing.
 
-import { EventKind, Limit, Status } from "../abi";
+import { EventKind, Limit, OpKind, Status } from "../abi";
 import { Document, containerAt, eventAdd, isHigh, isLow, touch, versionsReserve } from "../document";
 import { openDelete, openInsert } from "../codec/open";
 import { NIL, replicaAt, versionsAdd } from "../replica";
@@ -54,7 +54,7 @@ function insertUnits(doc: Document, container: u32, sequence: Sequence, index: u
   const lv = versionsAdd(doc, doc.self, count);
   insertHere(doc, sequence, index, lv, count);
   touch(doc, container);
-  openInsert(doc, container, lv, count, originLeft, originRight);
+  openInsert(doc, OpKind.Insert, container, lv, count, originLeft, originRight);
 }
 
 /** Replaces every surrogate that has no partner. */

@@ -55,6 +55,21 @@ describe('the format', () => {
       + '02 02 00 00 02 03 04 00 00 00 02 6921 00 01 00 05 01 03 05 01 78 01 00 07')));
   });
 
+  it('writes a list, a move in it and its snapshot as these bytes', () => {
+    const doc = new EngineDocument(a);
+    const list = doc.container(['list'], Kind.List);
+    doc.listInsert(list, 0, [1, 'x', null]);
+    expect(hex(doc.take()!)).toBe(hex(bytes('10 1c a100000000000000 01 03 08 01 00 03 04 6c697374 80 01 06 03 02 05 01 78 00')));
+    doc.listMove(list, 0, 2, 1000);
+    doc.listDelete(list, 0, 1);
+    doc.listInsert(list, 2, [true]);
+    const moved = doc.take()!;
+    expect(hex(moved)).toBe(hex(bytes('10 1c a100000000000000 04 03 04 0000e80300000000 1f 03 00 09 03 01 98 01 02')));
+    expect(hex(doc.snapshot())).toBe(hex(bytes('12 36 bdb20abc 0000e80300000000 01 a100000000000000 06 05 01 00 05'
+      + '01 00 03 04 6c697374 00 02 02 00 00 02 05 06 00 00 00 04 00 03 02 02 01 06 03 00')));
+    expect([doc.digest(), hex(voidOf(moved))]).toEqual(['fe9242cc00f7a65b', '110ba100000000000000040302']);
+  });
+
   it('has the same digest for the same ops for ever', () => {
     expect(sample().doc.digest()).toBe('65a98643c8526320');
   });

@@ -7,7 +7,7 @@ import { mail, outboxCopy, outboxString, outboxUnits, outboxView, outboxWords, p
 import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
 import { failure } from './status.js';
 import { toJSON } from './json.js';
-import { decodeValue, decodeValues, isForbiddenKey, putValue, type JsonValue } from './values.js';
+import { decodeRun, decodeValue, decodeValues, isForbiddenKey, putRun, putValue, type JsonValue } from './values.js';
 import * as engine from './wasm.js';
 import type { DocumentHandle, Held } from './wasm.js';
 
@@ -24,9 +24,10 @@ export interface ApplyResult {
   waiting: number;
 }
 
-/** What a peer's ops changed, in order. Text positions are those at that moment. */
+/** What a peer's ops changed, in order. Positions are those at that moment; a moved item goes and comes. */
 export type EngineEvent =
   | { kind: 'insert'; container: number; index: number; text: string }
+  | { kind: 'items'; container: number; index: number; values: JsonValue[] }
   | { kind: 'delete'; container: number; index: number; count: number }
   | { kind: 'key'; container: number; key: string }
   | { kind: 'counter' | 'set'; container: number };
@@ -177,6 +178,9 @@ export class EngineDocument {
         engine.text_units(this.#held.handle, b, c);
         return { kind: 'insert', container, index: a, text: outboxUnits() };
       case EventKind.TextDelete: return { kind: 'delete', container, index: a, count: b };
+      case EventKind.ListInsert:
+        engine.list_items(this.#held.handle, b, c);
+        return { kind: 'items', container, index: a, values: decodeRun(outboxView()) };
       case EventKind.MapKey: return { kind: 'key', container, key: this.#keyName(a) };
       case EventKind.Counter: return { kind: 'counter', container };
       default: return { kind: 'set', container };
@@ -332,6 +336,34 @@ export class EngineDocument {
   textResolve(container: number, name: ElementName, isAfter: boolean): number {
     const [high, low] = replicaToWords(name.replica);
     return engine.text_resolve(this.#live(), container, high, low, name.elem, isAfter);
+  }
+
+  // ---- list ---------------------------------------------------------------------------------------
+
+  listLength(container: number): number { return engine.text_length(this.#live(), container); }
+
+  listInsert(container: number, index: number, values: readonly unknown[]): void {
+    checkIndex(index);
+    this.#check(engine.list_insert(this.#live(), container, index, putRun(values)), index);
+  }
+
+  listDelete(container: number, index: number, count: number): void {
+    checkIndex(index);
+    checkIndex(count);
+    this.#check(engine.list_delete(this.#live(), container, index, count), index);
+  }
+
+  /** After it the item from `from` stands at `to`. */
+  listMove(container: number, from: number, to: number, nowMs: number): void {
+    checkIndex(from);
+    checkIndex(to);
+    this.#check(engine.list_move(this.#live(), container, from, to, nowMs), from);
+  }
+
+  /** Values from … to, frozen; the caller has checked the range. */
+  listRead(container: number, from: number, to: number): JsonValue[] {
+    engine.list_read(this.#live(), container, from, to);
+    return decodeRun(outboxView());
   }
 
   // ---- calls --------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ function nodeToJSON(document: EngineDocument, node: Node): JsonValue {
   switch (node.kind) {
     case Kind.Map: return mapToJSON(document, node);
     case Kind.Text: return document.textRead(node.number, 0, document.textLength(node.number));
+    case Kind.List: return document.listRead(node.number, 0, document.listLength(node.number));
     case Kind.Counter: return document.counterValue(node.number);
     case Kind.Set: return document.setValues(node.number);
     default: return null;

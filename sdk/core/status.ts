@@ -12,7 +12,7 @@ const answers: Partial<Record<Status, [ErrorCode, string]>> = {
   [Status.TooLarge]: ['too_large', 'a limit is exceeded: 256 KiB per value, 16 MiB of waiting updates, 67 million characters per document'],
   [Status.Overflow]: ['invalid_argument', 'the counter would leave the safe integers; nothing was added'],
   [Status.Exhausted]: ['too_large', 'this document has no numbers left for more ops; start a new document'],
-  [Status.NotSupported]: ['not_supported', 'these bytes hold a text, and headwater/lite leaves texts out; import from headwater'],
+  [Status.NotSupported]: ['not_supported', 'these bytes hold a text or a list, and headwater/lite leaves those out; import from headwater'],
 };
 
 export function failure(status: Status, details: Record<string, unknown> = {}): HeadwaterError {

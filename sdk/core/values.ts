@@ -35,6 +35,14 @@ export function putValue(value: unknown, sorted: boolean): number {
   return length;
 }
 
+/** Values one after another into the inbox. @returns their bytes */
+export function putRun(values: readonly unknown[]): number {
+  length = 0;
+  for (const value of values) write(value, false, 0);
+  putBytes(buffer, length);
+  return length;
+}
+
 function write(value: unknown, sorted: boolean, depth: number): void {
   if (depth > depthMax) throw unfit(`a value nests deeper than ${depthMax} levels, or holds itself`);
   if (value === null) writeByte(0);
@@ -162,6 +170,15 @@ export function decodeValue(bytes: Uint8Array): JsonValue {
   source = bytes;
   at = 0;
   return read();
+}
+
+/** Decodes values one after another. */
+export function decodeRun(bytes: Uint8Array): JsonValue[] {
+  source = bytes;
+  at = 0;
+  const values: JsonValue[] = [];
+  while (at < source.length) values.push(read());
+  return values;
 }
 
 /** Decodes values one after another, each behind its byte length, and puts them in the order every replica agrees on. */

@@ -18,7 +18,8 @@ function remove(engine: EngineDocument, number: number, { kind, parent, key }: {
 
 function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number): EngineEvent[] {
   switch (kind) {
-    case Kind.Text: return clearText(engine, number);
+    case Kind.Text:
+    case Kind.List: return clearSequence(engine, number, kind);
     case Kind.Counter: return clearCounter(engine, number);
     case Kind.Set: return engine.setClear(number) ? [{ kind: 'set', container: number }] : [];
     case Kind.Map: return clearMap(engine, number, nowMs);
@@ -26,10 +27,11 @@ function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number
   }
 }
 
-function clearText(engine: EngineDocument, number: number): EngineEvent[] {
+function clearSequence(engine: EngineDocument, number: number, kind: Kind): EngineEvent[] {
   const count = engine.textLength(number);
   if (count === 0) return [];
-  engine.textDelete(number, 0, count);
+  if (kind === Kind.Text) engine.textDelete(number, 0, count);
+  else engine.listDelete(number, 0, count);
   return [{ kind: 'delete', container: number, index: 0, count }];
 }
 

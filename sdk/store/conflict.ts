@@ -5,9 +5,10 @@
 
 import { EngineDocument, Kind, rootContainer } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
+import type { JsonValue } from '../core/values.js';
 import type { StoredDocument } from '../storage/storage.js';
 import { splitUpdate, type Block } from './blocks.js';
-import { spliceBetween } from './delta.js';
+import { spliceBetween, spliceBetweenValues } from './delta.js';
 import type { Taking } from './refusals.js';
 import { buildDocument, isAbove, storedBlocks, withVoids } from './stored-form.js';
 
@@ -60,6 +61,7 @@ export function writeDifference(target: EngineDocument, shown: EngineDocument, n
     const at = target.container(pathOf(number), kind);
     if (kind === Kind.Map) writeMap(target, at, shown, number, nowMs);
     else if (kind === Kind.Text) writeText(target, at, shown, number);
+    else if (kind === Kind.List) writeList(target, at, shown, number);
     else if (kind === Kind.Counter) writeCounter(target, at, shown, number);
     else if (kind === Kind.Set) writeSet(target, at, shown, number);
   });
@@ -81,6 +83,16 @@ function writeText(target: EngineDocument, at: number, shown: EngineDocument, nu
 }
 
 function textOf(document: EngineDocument, number: number): string { return document.textRead(number, 0, document.textLength(number)); }
+
+/** What was moved is deleted and inserted: items have other names under another id. */
+function writeList(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
+  const splice = spliceBetweenValues(valuesOf(target, at), valuesOf(shown, number));
+  if (!splice) return;
+  target.listDelete(at, splice.index, splice.deleted);
+  target.listInsert(at, splice.index, splice.inserted);
+}
+
+function valuesOf(document: EngineDocument, number: number): JsonValue[] { return document.listRead(number, 0, document.listLength(number)); }
 
 function writeCounter(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
   const step = shown.counterValue(number) - target.counterValue(at);

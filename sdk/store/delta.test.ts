@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Random, seedFromEnv } from '../testing/seed.js';
-import { compose, composeSplices, deltaOf, spliceBetween, tidy, type Delta, type Splice } from './delta.js';
+import { compose, composeSplices, deltaOf, spliceBetween, spliceBetweenValues, tidy, type Delta, type Splice } from './delta.js';
 import { applyDelta } from './testing/mirror.js';
 
 const random = new Random(seedFromEnv());
@@ -75,5 +75,17 @@ describe('the splice between two texts', () => {
     ['\u{10000}', '\u{10400}', { index: 0, deleted: 2, inserted: '\u{10400}' }],
   ])('of %j and %j is %j', (from, to, splice) => {
     expect(spliceBetween(from, to)).toEqual(splice);
+  });
+});
+
+describe('a splice between values', () => {
+  it.each<[unknown[], unknown[], unknown]>([
+    [[], [], null],
+    [[1, { a: 1 }], [1, { a: 1 }], null],
+    [[1, 2], [1, { a: 1 }, 2], { index: 1, deleted: 0, inserted: [{ a: 1 }] }],
+    [[1, 1, 1], [1, 1], { index: 2, deleted: 1, inserted: [] }],
+    [['x', 1, 2], [1, 2, 'x'], { index: 0, deleted: 3, inserted: [1, 2, 'x'] }],
+  ])('of %j and %j is %j', (from, to, splice) => {
+    expect(spliceBetweenValues(from, to)).toEqual(splice);
   });
 });

@@ -1,27 +1,30 @@
-// Deltas: what changed in a text, as retain / insert / delete, in UTF-16 units.
+// Deltas: what changed in a text or a list, as retain / insert / delete, in UTF-16 units or items.
 //
 // The meaning editors share (Quill's): walk the old text, keep, add and drop. Composing joins the steps of one transaction
 // into one delta, so a listener is called once and sees positions in the text it last saw.
 
-export type Delta = ({ retain: number } | { insert: string } | { delete: number })[];
+/** What is inserted: a string, or an array of values. */
+export type Run = string | readonly unknown[];
 
-/** One step at an index of the text as it is at that moment. */
-export interface Splice { index: number; deleted: number; inserted: string }
+export type Delta<R extends Run = string> = ({ retain: number } | { insert: R } | { delete: number })[];
 
-export function deltaOf({ index, deleted, inserted }: Splice): Delta {
+/** One step at an index of the text or list as it is at that moment. */
+export interface Splice<R extends Run = string> { index: number; deleted: number; inserted: R }
+
+export function deltaOf<R extends Run>({ index, deleted, inserted }: Splice<R>): Delta<R> {
   return tidy([{ retain: index }, { insert: inserted }, { delete: deleted }]);
 }
 
 /** Joins splices made one after another. By halves, since composing one by one would walk all pieces for each: O(n log n). */
-export function composeSplices(splices: readonly Splice[]): Delta {
+export function composeSplices<R extends Run>(splices: readonly Splice<R>[]): Delta<R> {
   if (splices.length <= 1) return splices.length === 0 ? [] : deltaOf(splices[0]);
   const middle = splices.length >>> 1;
   return compose(composeSplices(splices.slice(0, middle)), composeSplices(splices.slice(middle)));
 }
 
 /** The delta that does `first`, then `second`. */
-export function compose(first: Delta, second: Delta): Delta {
-  const out: Delta = [];
+export function compose<R extends Run>(first: Delta<R>, second: Delta<R>): Delta<R> {
+  const out: Delta<R> = [];
   const old = new Cursor(first);
   for (const op of second) {
     if ('insert' in op) out.push(op);
@@ -32,7 +35,7 @@ export function compose(first: Delta, second: Delta): Delta {
 }
 
 /** Goes over `length` units of the text between, keeping or deleting them; old deletes on the way stand. */
-function walk(old: Cursor, length: number, out: Delta, isKept: boolean): void {
+function walk<R extends Run>(old: Cursor<R>, length: number, out: Delta<R>, isKept: boolean): void {
   while (length > 0) {
     const op = old.take(length);
     if ('delete' in op) {
@@ -48,13 +51,13 @@ function walk(old: Cursor, length: number, out: Delta, isKept: boolean): void {
 }
 
 /** Reads a delta piece by piece; past its end everything is retained. */
-class Cursor {
+class Cursor<R extends Run> {
   #at = 0;
   #offset = 0;
 
-  constructor(readonly delta: Delta) {}
+  constructor(readonly delta: Delta<R>) {}
 
-  take(max: number): Delta[number] {
+  take(max: number): Delta<R>[number] {
     const op = this.delta[this.#at];
     if (!op) return { retain: max };
     if ('delete' in op) return this.#whole();
@@ -63,30 +66,30 @@ class Cursor {
     const from = this.#offset;
     this.#offset += taken;
     if (this.#offset === size) this.#whole();
-    return 'insert' in op ? { insert: op.insert.slice(from, from + taken) } : { retain: taken };
+    return 'insert' in op ? { insert: op.insert.slice(from, from + taken) as R } : { retain: taken };
   }
 
-  rest(): Delta {
-    const ops: Delta = [];
+  rest(): Delta<R> {
+    const ops: Delta<R> = [];
     while (this.#at < this.delta.length) ops.push(this.take(Infinity));
     return ops;
   }
 
-  #whole(): Delta[number] {
+  #whole(): Delta<R>[number] {
     this.#offset = 0;
     return this.delta[this.#at++];
   }
 }
 
 /** Merges neighbours of one sort, puts inserts before deletes at one place, drops empty pieces and a trailing retain. */
-export function tidy(ops: Delta): Delta {
-  const out: Delta = [];
+export function tidy<R extends Run>(ops: Delta<R>): Delta<R> {
+  const out: Delta<R> = [];
   for (const op of ops) {
     if (sizeOf(op) === 0) continue;
     const last = out.at(-1);
     if (last && 'delete' in last && 'insert' in op) {
       const before = out.at(-2);
-      if (before && 'insert' in before) out[out.length - 2] = { insert: before.insert + op.insert };
+      if (before && 'insert' in before) out[out.length - 2] = { insert: joined(before.insert, op.insert) };
       else out.splice(-1, 0, op);
     } else if (!last || !join(out, last, op)) out.push(op);
   }
@@ -95,15 +98,18 @@ export function tidy(ops: Delta): Delta {
   return out;
 }
 
-function join(out: Delta, last: Delta[number], op: Delta[number]): boolean {
+/** Strings and arrays both have it; TypeScript cannot say so of either. */
+function joined<R extends Run>(a: R, b: R): R { return (a as string).concat(b as string) as R; }
+
+function join<R extends Run>(out: Delta<R>, last: Delta<R>[number], op: Delta<R>[number]): boolean {
   if ('retain' in last && 'retain' in op) out[out.length - 1] = { retain: last.retain + op.retain };
-  else if ('insert' in last && 'insert' in op) out[out.length - 1] = { insert: last.insert + op.insert };
+  else if ('insert' in last && 'insert' in op) out[out.length - 1] = { insert: joined(last.insert, op.insert) };
   else if ('delete' in last && 'delete' in op) out[out.length - 1] = { delete: last.delete + op.delete };
   else return false;
   return true;
 }
 
-function sizeOf(op: Delta[number]): number {
+function sizeOf(op: Delta<Run>[number]): number {
   if ('retain' in op) return op.retain;
   return 'insert' in op ? op.insert.length : op.delete;
 }
@@ -122,6 +128,18 @@ export function spliceBetween(from: string, to: string): Splice | null {
   while (end < shorter - start && from.charCodeAt(from.length - 1 - end) === to.charCodeAt(to.length - 1 - end)) end++;
   if (end > 0 && isLow(from.charCodeAt(from.length - end))) end--;
   return { index: start, deleted: from.length - start - end, inserted: to.slice(start, to.length - end) };
+}
+
+/** The same for values, which are equal when their JSON is. */
+export function spliceBetweenValues<V>(from: readonly V[], to: readonly V[]): Splice<V[]> | null {
+  const [old, next] = [from, to].map((values) => values.map((value) => JSON.stringify(value)));
+  const shorter = Math.min(old.length, next.length);
+  let start = 0;
+  while (start < shorter && old[start] === next[start]) start++;
+  let end = 0;
+  while (end < shorter - start && old[old.length - 1 - end] === next[next.length - 1 - end]) end++;
+  if (start + end === old.length && start + end === next.length) return null;
+  return { index: start, deleted: old.length - start - end, inserted: to.slice(start, to.length - end) };
 }
 
 function isHigh(unit: number): boolean { return (unit & 0xfc00) === 0xd800; }

@@ -11,6 +11,7 @@ import { clearContainers } from './clear.js';
 import type { Holder, Observed } from './container.js';
 import { Counter } from './counter.js';
 import { FieldCache } from './fields.js';
+import { List } from './list.js';
 import { DocumentMap } from './map.js';
 import { CallQueue, Listeners } from './observable.js';
 import { DocumentSet } from './set.js';
@@ -379,8 +380,9 @@ export class LiteDocument<T extends object = Fields> implements Holder {
 
 export class Document<T extends object = Fields> extends LiteDocument<T> {
   getText(path: Path): Text { return this.handle(path, Kind.Text, (keys) => new Text(this, keys)); }
+  getList<V = JsonValue>(path: Path): List<V> { return this.handle(path, Kind.List, (keys) => new List<V>(this, keys)); }
 
-  protected override handlesAt(path: Path): unknown[] { return [...super.handlesAt(path), this.getText(path)]; }
+  protected override handlesAt(path: Path): unknown[] { return [...super.handlesAt(path), this.getText(path), this.getList(path)]; }
 }
 
 function keysOf(path: Path): readonly string[] {

@@ -19,6 +19,7 @@ export function corpusOf(random: Random): Corpus {
   const briefs: Uint8Array[] = [];
   // Long enough that the snapshots pack it.
   docs[0].textInsert(docs[0].container(['m', 'text'], Kind.Text), 0, 'a longer text, and a longer one; '.repeat(6));
+  docs[0].listInsert(docs[0].container(['m', 'list'], Kind.List), 0, Array.from({ length: 12 }, (_, n) => ({ name: `item ${n}`, done: false })));
   for (let step = 0; step < 60; step++) {
     const doc = random.pick(docs);
     scribble(doc, random);
@@ -39,15 +40,20 @@ function scribble(doc: EngineDocument, random: Random): void {
   const length = doc.textLength(text);
   const set = doc.container([...path, 'set'], Kind.Set);
   const map = doc.container(path, Kind.Map);
+  const list = doc.container([...path, 'list'], Kind.List);
+  const items = doc.listLength(list);
   try {
-    switch (random.int(7)) {
+    switch (random.int(11)) {
       case 0: doc.textInsert(text, random.int(length + 1), random.pick(['a', 'hello', '😀'])); break;
       case 1: doc.textInsert(text, 0, random.string(5)); break;
       case 2: doc.textDelete(text, random.int(length + 1), random.int(4)); break;
       case 3: doc.mapSet(map, random.pick(['k', 'l']), { x: [1, 2.5, 'é'] }, 1000 + random.int(9)); break;
       case 4: doc.counterAdd(doc.container([...path, 'n'], Kind.Counter), random.int(100)); break;
       case 5: doc.setAdd(set, random.int(4)); break;
-      default: doc.setDelete(set, random.int(4));
+      case 6: doc.setDelete(set, random.int(4)); break;
+      case 7: doc.listInsert(list, random.int(items + 1), [random.pick([1, 'two', { three: [3] }]), null]); break;
+      case 8: doc.listDelete(list, random.int(items + 1), random.int(3)); break;
+      default: doc.listMove(list, random.int(items), random.int(items), 1000 + random.int(9));
     }
   } catch (error) {
     // A random index may be outside the text or inside a pair: nothing is written then.

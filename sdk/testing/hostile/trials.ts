@@ -97,6 +97,7 @@ export class Trials {
       this.#doc.toJSON();
       copy.mapSet(rootContainer, 'after', 1, 1);
       copy.textInsert(copy.container(text, Kind.Text), 0, 'after');
+      for (const path of [[], ['m'], ['m', 'n']]) shake(copy, copy.container([...path, 'list'], Kind.List));
       this.#doc.apply(copy.take() ?? new Uint8Array(0));
       if (copy.digest() !== this.#doc.digest()) throw new Error('it parts from a good peer');
     } catch (error) {
@@ -179,4 +180,12 @@ function mended(frame: Uint8Array): Uint8Array {
   const whole = frame.slice();
   if (whole.length >= 13) new DataView(whole.buffer).setUint32(9, whole.length - 13, true);
   return whole;
+}
+
+/** Every item of a list can be moved and deleted. */
+function shake(doc: EngineDocument, list: number): void {
+  const length = doc.listLength(list);
+  if (doc.listRead(list, 0, length).length !== length) throw new Error('a list is not as long as it says');
+  for (let i = 0; i < length; i += 2) doc.listMove(list, 0, length - 1, 2000);
+  doc.listDelete(list, 0, length >>> 1);
 }

@@ -26,7 +26,7 @@ export type NaiveInsert = { kind: 'insert'; id: ElementId; left: ElementId | nul
 export type NaiveDelete = { kind: 'delete'; id: { replica: string; seq: number }; target: ElementId };
 export type NaiveOp = NaiveInsert | NaiveDelete;
 
-interface FugueNode {
+export interface FugueNode {
   id: ElementId;
   char: string;
   isDeleted: boolean;
@@ -108,7 +108,7 @@ export class NaiveText {
     return a.id.replica < b.id.replica;
   }
 
-  private insertAfter(left: FugueNode | null, char: string): NaiveInsert {
+  protected insertAfter(left: FugueNode | null, char: string): NaiveInsert {
     const all = this.sequence();
     const right = all[left === null ? 0 : all.indexOf(left) + 1];
     const id = { replica: this.replica, elem: ++this.elemLast };
@@ -139,11 +139,11 @@ export class NaiveText {
     this.nodes.get(keyOf(op.target))!.isDeleted = true;
   }
 
-  private visible(): FugueNode[] {
+  protected visible(): FugueNode[] {
     return this.sequence().filter((node) => !node.isDeleted);
   }
 
-  private sequence(): FugueNode[] {
+  protected sequence(): FugueNode[] {
     const out: FugueNode[] = [];
     const walk = (node: FugueNode): void => {
       node.leftChildren.forEach(walk);
