@@ -112,6 +112,7 @@ export class Connection implements SocketEvents, Author {
       case 'halt': return this.halt(effect.document);
       case 'push': return this.push(effect.document, effect.batches);
       case 'presence': return this.setPresence(effect);
+      case 'silent': return this.joined.forEach(({ room }) => room?.setSilent(this, effect.isSilent));
     }
   }
 

@@ -23,6 +23,10 @@ export const defaultLimits = {
   backpressureBytesMax: 2 * mib,
   helloTimeoutMs: 5_000,
   pingIntervalMs: 30_000,
+  /** Who has shown itself is asked for a sign of life after this much silence … */
+  presencePingMs: 5_000,
+  /** … and is shown no more after this much, until it gives one. */
+  presenceSilenceMsMax: 12_000,
   /** Silent for this long: the peer is gone, whatever TCP believes. */
   silenceMsMax: 75_000,
   /** One piece of a catch-up. */

@@ -9,6 +9,8 @@ export type PresenceVerdict = 'taken-in' | 'not-yours' | 'too-many' | 'unchanged
 
 export class Presence<Owner extends object> {
   private readonly values = new Map<ReplicaId, { owner: Owner; state: Uint8Array }>();
+  /** Not shown for now; what they brought is kept for when they are heard again. */
+  private readonly silent = new Set<Owner>();
 
   constructor(private readonly perOwnerMax: number) {}
 
@@ -23,11 +25,19 @@ export class Presence<Owner extends object> {
   }
 
   entries(): [ReplicaId, Uint8Array][] {
-    return [...this.values].map(([replica, { state }]) => [replica, state]);
+    return [...this.values].filter(([, { owner }]) => !this.silent.has(owner)).map(([replica, { state }]) => [replica, state]);
+  }
+
+  /** @returns what `owner` brought */
+  setSilent(owner: Owner, isSilent: boolean): [ReplicaId, Uint8Array][] {
+    if (isSilent) this.silent.add(owner);
+    else this.silent.delete(owner);
+    return [...this.values].filter(([, value]) => value.owner === owner).map(([replica, { state }]) => [replica, state]);
   }
 
   /** @returns the replicas that are gone with their connection */
   removeAll(owner: Owner): ReplicaId[] {
+    this.silent.delete(owner);
     const gone = [...this.values].filter(([, value]) => value.owner === owner).map(([replica]) => replica);
     for (const replica of gone) this.values.delete(replica);
     return gone;

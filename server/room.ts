@@ -129,6 +129,12 @@ export class Room implements CommitSink<Pending> {
     return verdict;
   }
 
+  /** Somebody who does not answer is not here, whatever TCP believes; heard again, it is here as it was. */
+  setSilent(owner: object, isSilent: boolean): void {
+    const brought = this.presence.setSilent(owner, isSilent);
+    for (const [replica, state] of brought) this.tellPresence(replica, isSilent ? new Uint8Array(0) : state, owner);
+  }
+
   presenceEntries(): [ReplicaId, Uint8Array][] {
     return this.presence.entries();
   }

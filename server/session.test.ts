@@ -22,6 +22,7 @@ const isEvent = (event: SessionEvent | Message): event is SessionEvent => eventT
 const hello: Message = { type: 'hello', protocol: 1, replica };
 const subscribe = (document: string, lsn = 0, epoch = 'e1'): Message => ({ type: 'subscribe', document, lsn, epoch });
 const push = (document: string, bytes: number): Message => ({ type: 'push', document, batches: new Uint8Array(bytes) });
+const presence = (bytes: number, document = 'a'): Message => ({ type: 'presence', document, replica, state: new Uint8Array(bytes) });
 const sent = (effects: SessionEffect[]) => effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
 const closed = (effects: SessionEffect[]) => effects.flatMap((effect) => (effect.type === 'close' ? [effect.code] : []));
 
@@ -126,8 +127,6 @@ describe('pushes', () => {
 });
 
 describe('presence', () => {
-  const presence = (bytes: number, document = 'a'): Message => ({ type: 'presence', document, replica, state: new Uint8Array(bytes) });
-
   it('is passed on up to its limit, and refused past it without closing', () => {
     expect(play([hello, subscribe('a'), presence(limits.presenceBytesMax)])[1]).toMatchObject([{ type: 'presence', document: 'a', replica }]);
     const [state, effects] = play([hello, subscribe('a'), presence(limits.presenceBytesMax + 1)]);
@@ -154,6 +153,26 @@ describe('a quiet peer', () => {
     expect(closed(play([hello, { type: 'tick', nowMs: limits.silenceMsMax }])[1])).toEqual([4504]);
     expect(closed(play([hello, heard(10), { type: 'tick', nowMs: limits.silenceMsMax + 9 }])[1])).toEqual([]);
     expect(closed(play([hello, heard(10), { type: 'tick', nowMs: limits.silenceMsMax + 10 }])[1])).toEqual([4504]);
+  });
+
+  it('that was heard of lately is not pinged', () => {
+    expect(play([hello, heard(10), { type: 'tick', nowMs: limits.pingIntervalMs + 9 }])[1]).toEqual([]);
+    expect(sent(play([hello, heard(10), { type: 'tick', nowMs: limits.pingIntervalMs + 10 }])[1])).toMatchObject([{ type: 'ping' }]);
+  });
+
+  it('that has shown itself is pinged sooner, then shown no more, and again as soon as it is heard', () => {
+    const tick = (nowMs: number): SessionEvent => ({ type: 'tick', nowMs });
+    const shown = play([hello, subscribe('a'), presence(1)])[0];
+    expect(play([tick(limits.presencePingMs - 1)], shown)[1]).toEqual([]);
+    const [pinged, effects] = play([tick(limits.presencePingMs)], shown);
+    expect(sent(effects)).toMatchObject([{ type: 'ping' }]);
+    expect(play([tick(limits.presencePingMs * 2 - 1)], pinged)[1]).toEqual([]);
+    expect(play([tick(limits.presenceSilenceMsMax - 1)], pinged)[1]).not.toContainEqual(expect.objectContaining({ type: 'silent' }));
+    const [silent, gone] = play([tick(limits.presenceSilenceMsMax)], pinged);
+    expect(gone).toContainEqual({ type: 'silent', isSilent: true });
+    expect(play([tick(limits.presenceSilenceMsMax + 1)], silent)[1]).toEqual([]);
+    expect(play([heard(limits.presenceSilenceMsMax + 2)], silent)[1]).toEqual([{ type: 'silent', isSilent: false }]);
+    expect(play([heard(3), tick(limits.presenceSilenceMsMax + 2)], pinged)[1]).not.toContainEqual(expect.objectContaining({ type: 'silent' }));
   });
 
   it('gets its pings answered', () => {

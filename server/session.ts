@@ -17,6 +17,10 @@ export interface SessionState {
   readonly openedMs: number;
   readonly heardMs: number;
   readonly pingedMs: number;
+  /** Somebody has seen it: it is asked more often whether it is still there. */
+  readonly hasShown: boolean;
+  /** It did not answer that, and is shown no more. */
+  readonly isSilent: boolean;
   readonly documents: ReadonlySet<string>;
   /** Frames were dropped; everything subscribed must be asked for again once the socket drains. */
   readonly isLagging: boolean;
@@ -54,7 +58,9 @@ export type SessionEffect =
   /** Stop sending what the document's log holds; the subscription stands. */
   | { type: 'halt'; document: string }
   | { type: 'push'; document: string; batches: Uint8Array }
-  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array };
+  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array }
+  /** What it has shown is taken back, or shown again. */
+  | { type: 'silent'; isSilent: boolean };
 
 export interface SessionSettings {
   epoch: string;
@@ -69,7 +75,7 @@ const closeRestart = 1012;
 
 export function newSession(nowMs: number): SessionState {
   return {
-    phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs,
+    phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs, hasShown: false, isSilent: false,
     documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(), resyncing: new Set(),
   };
 }
@@ -77,7 +83,7 @@ export function newSession(nowMs: number): SessionState {
 export function step(state: SessionState, event: SessionEvent, settings: SessionSettings): Step {
   if (state.phase === 'closed') return [state, []];
   switch (event.type) {
-    case 'message': return receive({ ...state, heardMs: event.nowMs }, event.message, settings);
+    case 'message': return hear(state, event.message, event.nowMs, settings);
     case 'malformed': return refuse(state, event.code, event.reason);
     case 'tick': return tick(state, event.nowMs, settings.limits);
     case 'lagging': return lag(state);
@@ -92,6 +98,12 @@ export function step(state: SessionState, event: SessionEvent, settings: Session
 }
 
 // ── messages ──────────────────────────────────────────────────────────────────────────────────────
+
+/** Any frame is a sign of life. */
+function hear(state: SessionState, message: Message, nowMs: number, settings: SessionSettings): Step {
+  const [next, effects] = receive({ ...state, heardMs: nowMs, isSilent: false }, message, settings);
+  return [next, state.isSilent ? [{ type: 'silent', isSilent: false }, ...effects] : effects];
+}
 
 function receive(state: SessionState, message: Message, settings: SessionSettings): Step {
   if (state.phase === 'greeting') {
@@ -151,7 +163,7 @@ function presence(state: SessionState, message: MessageOf<'presence'>, limits: L
     return [state, [error('too_large', `presence has at most ${limits.presenceBytesMax} bytes`)]];
   }
   const { document, replica, state: value } = message;
-  return [state, [{ type: 'presence', document, replica, state: value }]];
+  return [{ ...state, hasShown: true }, [{ type: 'presence', document, replica, state: value }]];
 }
 
 // ── everything else ───────────────────────────────────────────────────────────────────────────────
@@ -161,8 +173,11 @@ function tick(state: SessionState, nowMs: number, limits: Limits): Step {
     return nowMs - state.openedMs < limits.helloTimeoutMs ? [state, []] : end(state, closeCodes.helloTimeout, 'no hello');
   }
   if (nowMs - state.heardMs >= limits.silenceMsMax) return end(state, closeCodes.pingTimeout, 'silent for too long');
-  if (nowMs - state.pingedMs < limits.pingIntervalMs) return [state, []];
-  return [{ ...state, pingedMs: nowMs }, [{ type: 'send', message: { type: 'ping', nonce: nowMs % 0x1_0000_0000 } }]];
+  const isSilent = state.hasShown && nowMs - state.heardMs >= limits.presenceSilenceMsMax;
+  const effects: SessionEffect[] = isSilent && !state.isSilent ? [{ type: 'silent', isSilent }] : [];
+  const pingMs = state.hasShown ? Math.min(limits.presencePingMs, limits.pingIntervalMs) : limits.pingIntervalMs;
+  if (nowMs - Math.max(state.pingedMs, state.heardMs) < pingMs) return [{ ...state, isSilent }, effects];
+  return [{ ...state, isSilent, pingedMs: nowMs }, [...effects, { type: 'send', message: { type: 'ping', nonce: nowMs % 0x1_0000_0000 } }]];
 }
 
 function lag(state: SessionState): Step {

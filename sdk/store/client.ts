@@ -135,7 +135,7 @@ export class Client {
     this.document(documentId);
     let presence = this.#presences.get(documentId);
     if (!presence) {
-      presence = new Presence<P>(documentId, (state) => this.#sendPresence(documentId, state));
+      presence = new Presence<P>(documentId, this.replica, (state) => this.#sendPresence(documentId, state));
       this.#presences.set(documentId, presence);
     }
     return presence as Presence<P>;

@@ -10,6 +10,8 @@ import type { Turn } from './turn.js';
 
 /** 1000 / 30, rounded up. */
 export const presenceIntervalMs = 34;
+/** In company the line is tried this often: a name that is shown is to be somebody who is there. */
+const companyPingMs = 5_000;
 
 const gone = new Uint8Array(0);
 
@@ -53,8 +55,16 @@ export function receivePresence(turn: Turn, id: string, replica: ReplicaId, stat
     if (isGone) others.delete(replica);
     else others.add(replica);
     turn.setDocument(id, { presence: { ...document.presence, others } });
+    // Whoever comes is a sign of life, so putting the ping off does no harm.
+    if (!isGone) turn.emit({ type: 'timer', timer: 'ping', ms: Math.min(companyPingMs, turn.state.pingIntervalMs) });
   }
   if (!isGone || isKnown) turn.emit({ type: 'presence', document: id, replica, state: isGone ? null : state });
+}
+
+/** How long the line may be silent before it is tried. */
+export function pingMs({ state }: Turn): number {
+  const isInCompany = [...state.documents].some(([, { presence }]) => presence.others.size > 0);
+  return isInCompany ? Math.min(companyPingMs, state.pingIntervalMs) : state.pingIntervalMs;
 }
 
 /** The link is lost: nobody else is known to be there, and the server forgets our leaves by itself. */

@@ -101,6 +101,14 @@ describe('the connection', () => {
     expect(story([...online, fired('connect')]).lines[3]).toBe('');
   });
 
+  it('is tried more often in company: who is shown is to be there', () => {
+    const ping = fired('ping');
+    const [here, gone] = [[1], []].map((state) => server({ type: 'presence', document: 'doc', replica: dead, state: Uint8Array.from(state) }));
+    expect(story([open('doc'), ...online, subscribed('doc', 0, 0), here, here, ping, gone, ping]).lines.slice(5)).toEqual([
+      'timer ping 5000, presence doc d', 'presence doc d', 'ping 1, timer ping 5000', 'presence doc d', 'ping 2, timer ping 30000',
+    ]);
+  });
+
   it('is dead after two pings without any frame', () => {
     const ping = fired('ping');
     expect(story([...online, ping, ping, server({ type: 'ping', nonce: 7 }), ping, ping, ping]).lines.slice(3)).toEqual([

@@ -18,7 +18,7 @@ import {
   leaveCatchUp, receiveChanges, receiveRefusal, receiveResync, receiveSnapshot, receiveSubscribed, subscribe, subscribeWaiting,
 } from './incoming.js';
 import { queueBatches, receiveAck, receiveReject, startSending } from './outgoing.js';
-import { expirePresence, flushPresence, receivePresence, setOwnPresence } from './presence.js';
+import { expirePresence, flushPresence, pingMs, receivePresence, setOwnPresence } from './presence.js';
 import {
   newDocument, statusOf,
   type Cursor, type Effect, type SessionError, type SessionEvent, type SessionState, type SessionStatus, type TimerName,
@@ -165,9 +165,9 @@ function timerFired(turn: Turn, timer: TimerName): void {
 }
 
 function ping(turn: Turn): void {
-  const { pingsMissed, pingIntervalMs } = turn.state;
+  const { pingsMissed } = turn.state;
   if (pingsMissed >= pingsMissedMax) isSilent(turn, 'the server no longer answers');
-  else sendPing(turn, pingsMissed + 1, pingIntervalMs);
+  else sendPing(turn, pingsMissed + 1, pingMs(turn));
 }
 
 /** Asks at once whether the link still works: a socket outlives its network without knowing. This ping is the last one. */
