@@ -23,6 +23,8 @@ export const enum Status {
   Exhausted = 11,
   /** This build leaves out what the bytes hold. */
   NotSupported = 12,
+  /** It builds on elements that a snapshot without history left out. */
+  HistoryCompacted = 13,
 }
 
 /** Words that JS reads after a call, beside its result: where the outbox is, and what the last document_receive came to. */

@@ -35,6 +35,10 @@ export class Document {
   versions: u32;
   rows: Table;
   rowHint: u32;
+  /** Versions below this came in a snapshot without history (codec/shallow.ts); 0 when everything is known. */
+  base: u32;
+  /** Those of them that stand for a run of dropped elements: versions, ascending. */
+  holders: Table;
   /** Per lv: the leaf that holds it (u32), and its UTF-16 unit (u16). */
   leaves: usize;
   units: usize;
@@ -133,6 +137,7 @@ function prepareTables(doc: Document): void {
   doc.replicas = newTable(doc);
   doc.replicaIndex = newHashMap(doc);
   doc.rows = newTable(doc);
+  doc.holders = newTable(doc);
   doc.index = newHashMap(doc);
   doc.keys = newTable(doc);
   doc.containers = newTable(doc);
@@ -198,8 +203,10 @@ export function documentBecome(doc: Document, other: Document): void {
 }
 
 /** Nothing has ever been written or received: a snapshot may take this document's place whole. */
-export function isPristine(doc: Document): bool {
-  if (doc.versions != 0 || doc.open.count != 0 || doc.waitingCount != 0) return false;
+export function isPristine(doc: Document): bool { return doc.waitingCount == 0 && isEmpty(doc); }
+
+/** The same, but blocks may be waiting in it. */
+export function isEmpty(doc: Document): bool {
   for (let i: u32 = 0; i < doc.replicas.count; i++) if (replicaAt(doc, i).seq != 0) return false;
   return true;
 }

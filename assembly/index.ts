@@ -120,9 +120,10 @@ export function document_export(doc: Document, bytes: u32): bool {
   return isGood;
 }
 
-export function document_snapshot(doc: Document): void {
+/** The whole state in the outbox; `isShallow`: without what was deleted, for replicas that start from it. */
+export function document_snapshot(doc: Document, isShallow: bool): void {
   seal(doc);
-  writeSnapshot(doc, outboxWriter());
+  writeSnapshot(doc, outboxWriter(), isShallow);
   sendWriter();
 }
 

@@ -31,6 +31,8 @@ export class Replica {
   /** Rows of this replica by elem: ReplicaRow records. */
   rows: Table;
   rowHint: u32;
+  /** Its newest element is of the base, and its right origin what followed it there (codec/shallow.ts). */
+  goesOn: bool;
   /** Blocks waiting for ops of this replica, a heap by the seq they need; see waiting.ts. */
   waiting: usize;
   /** What brief blocks call it; 0 when another replica here would be called the same. */

@@ -31,6 +31,7 @@ function replicaOf(document: Document): Replica {
     listen: (keep) => { document.on('update', keep); },
     apply: (update) => { document.import(update); },
     save: () => document.snapshot(),
+    saveShallow: () => document.snapshot({ history: false }),
     memoryBytes: () => document.memoryBytes,
     spans: () => document.engine.textSpans(document.engine.container(['text'], Kind.Text)),
     free: () => { document.close(); },

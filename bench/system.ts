@@ -24,6 +24,8 @@ export interface Replica {
   listen(keep: (update: Uint8Array) => void): void;
   apply(update: Uint8Array): void;
   save(): Uint8Array;
+  /** Saved for others to start from, without its history; two have it. */
+  saveShallow?(): Uint8Array;
   /** Where single edits would take minutes, many may be made as one transaction. Only Automerge has it. */
   transact?(work: () => void): void;
   /** Bytes of memory the document holds, where a system can say. */

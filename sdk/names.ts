@@ -7,6 +7,7 @@ import { Document, type Fields } from './store/document.js';
 export { HeadwaterError, errorCodes, type ErrorCode } from './core/errors.js';
 export { setMemoryLimit } from './core/memory.js';
 export { isReplicaId, newReplicaId, type ReplicaId } from './core/replica.js';
+export type { SnapshotOptions } from './core/document.js';
 export type { JsonValue } from './core/values.js';
 export { type Client } from './store/client.js';
 export { open, type OpenOptions } from './store/open.js';

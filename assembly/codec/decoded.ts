@@ -10,8 +10,9 @@ import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, containerFind, containerOpen, keyFind, keyOpen } from "../document";
 import { NIL, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf } from "../replica";
-import { findVersion, foundEntry, foundLeaf, leafOf, leafSequence, spanEndFound, spanRight } from "../crdt/sequence-tree";
-import { NONE_SIDE, OWN } from "./grammar";
+import { findVersion, leafOf, leafSequence, spanEndFound } from "../crdt/sequence-tree";
+import { rightOrigin } from "./shallow";
+import { BAD, NONE_SIDE, OWN } from "./grammar";
 
 /** An op, read and resolved. */
 @unmanaged
@@ -26,14 +27,14 @@ export class DecodedOp {
   c: u32;
   at: usize;
   bytes: u32;
+  /** Insert: the nearest elements to either side that were here before the block. */
+  leftEdge: u32;
+  rightEdge: u32;
 }
 
 @unmanaged export class DecodedContainer { resolved: u32; parent: u32; kind: u32; at: usize; bytes: u32; depth: u32; }
 
 const NEW_CONTAINER: u32 = 0x80000000;
-
-/** A reference to an element that is not here. */
-export const BAD: u32 = 0xfffffffe;
 
 // The block being read: its author (NONE when new here), and how many of its units, from the front, are known already.
 export let author: u32 = NONE;
@@ -54,6 +55,7 @@ let containers: Table = changetype<Table>(0);
 export function openBlock(doc: Document, id: u64, from: u32, units: u32): void {
   author = replicaFind(doc, id);
   authorId = id;
+  lacksHistory = false;
   seqFrom = from;
   blockUnits = units;
   known = authorSeq(doc) + 1 - from;
@@ -170,11 +172,13 @@ export function addOp(kind: u32, container: u32, units: u32): DecodedOp {
 }
 
 /** Keeps an insertion of `count` elements from version `lv` on; from now on the batch may refer to them. */
-export function addInsert(container: u32, lv: u32, count: u32, left: u32, right: u32): DecodedOp {
+export function addInsert(doc: Document, container: u32, lv: u32, count: u32, left: u32, right: u32): DecodedOp {
   const op = addOp(OpKind.Insert, container, count);
   op.a = lv;
   op.b = left;
   op.c = right;
+  op.leftEdge = leftEdge(doc, left);
+  op.rightEdge = rightEdge(doc, right);
   store<u32>(tableAdd(scratchArena(), inserts, 4), ops.count - 1);
   elemNext += count;
   return op;
@@ -197,16 +201,27 @@ export function elementRef(doc: Document, reader: Reader, side: u32, elemStart: 
   const ref = readU32(reader);
   const elem = readU32(reader);
   if (ref == 0 || !isReplicaRef(ref) || replicaOf(ref) == NONE) return BAD;
-  const lv = versionOf(doc, replicaOf(ref), elem);
-  return lv == NIL ? BAD : lv;
+  return versionHere(doc, replicaOf(ref), elem);
+}
+
+/** The block names an element that a snapshot without history left out, or puts one where it may have. */
+export let lacksHistory: bool = false;
+
+export function lackHistory(): void { lacksHistory = true; }
+
+/** An element's version, BAD when it is not here. */
+export function versionHere(doc: Document, replica: u32, elem: u32): u32 {
+  const lv = versionOf(doc, replica, elem);
+  if (lv != NIL) return lv;
+  if (doc.base != 0) lackHistory();
+  return BAD;
 }
 
 /** An element of the author, from before this block or from earlier in it. */
 export function ownVersion(doc: Document, elem: u32): u32 {
   const elems = authorElems(doc);
   if (elem >= elems) return doc.versions + (elem - elems);
-  const lv = versionOf(doc, author, elem);
-  return lv == NIL ? BAD : lv;
+  return versionHere(doc, author, elem);
 }
 
 /** The op of this block that inserts a version at or past the document's end. */
@@ -230,9 +245,14 @@ export function containerOf(doc: Document, lv: u32): u32 {
 
 export function rightOf(doc: Document, lv: u32): u32 {
   if (lv >= doc.versions) return insertOf(lv).c;
-  findVersion(doc, lv);
-  return spanRight(foundLeaf, foundEntry);
+  const right = rightOrigin(doc, author, lv);
+  if (right == BAD) lackHistory();
+  return right;
 }
+
+/** Elements of this batch stand between what they hang on: the nearest to either side that is in the document. */
+export function leftEdge(doc: Document, lv: u32): u32 { return lv == NIL || lv < doc.versions ? lv : insertOf(lv).leftEdge; }
+export function rightEdge(doc: Document, lv: u32): u32 { return lv == NIL || lv < doc.versions ? lv : insertOf(lv).rightEdge; }
 
 export function versionsInRow(doc: Document, lv: u32): u32 {
   return lv >= doc.versions ? 0xffffffff - lv : rowEnd(doc, rowOf(doc, lv)) - lv;

@@ -36,7 +36,7 @@ export function exportSince(doc: Document, at: usize, bytes: usize, writer: Writ
   const table = writeRoom(since, sinceBytes);
   memory.fill(table, 0, sinceBytes);
   if (bytes != 0 && !readVector(doc, readerOver(0, at, at + bytes), table)) return false;
-  if (lacksBase(doc, table)) writeSnapshot(doc, writer);
+  if (lacksBase(doc, table)) writeSnapshot(doc, writer, false);
   else writeLogSince(doc, table, writer);
   return true;
 }

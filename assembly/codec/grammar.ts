@@ -18,6 +18,9 @@ export const NEWEST: u32 = 3;
 export const LIST_BIT: u32 = 128;
 export const OTHER_BIT: u32 = 128;
 
+/** A reference to an element that is not here. */
+export const BAD: u32 = 0xfffffffe;
+
 // How a snapshot packs text and values.
 export const PACKED_NOT: u32 = 0;
 export const PACKED_LZ: u32 = 1;

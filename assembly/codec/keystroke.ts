@@ -39,7 +39,7 @@ function insertNewest(doc: Document, author: u32, record: Replica, character: u3
   const lv = doc.versions;
   if (record.elems == 0 || lv >= <u32>Limit.Versions) return false;
   const left = versionOf(doc, author, record.elems - 1);
-  if (left == NIL || isHigh(unitAt(doc, left))) return false;
+  if (left == NIL || left < doc.base || isHigh(unitAt(doc, left))) return false;
   findVersion(doc, left);
   const right = spanRight(foundLeaf, foundEntry);
   const container = leafSequence(foundLeaf).container;

@@ -6,8 +6,8 @@ import { OpKind, Status } from "../abi";
 import { Reader } from "../memory/bytes";
 import { Document, unitAt } from "../document";
 import { MAKES, MOVES } from "../crdt/list";
-import { BAD, addInsert, containerOf, elemNext, elementRef, newVersion } from "./decoded";
-import { OTHER, OTHER_BIT, OWN } from "./grammar";
+import { addInsert, containerOf, elemNext, elementRef, newVersion } from "./decoded";
+import { BAD, OTHER, OTHER_BIT, OWN } from "./grammar";
 import { valueEnd } from "./values";
 
 /** Keeps an insertion of values, of which the first `cut` are known. */
@@ -15,7 +15,7 @@ export function keepValues(doc: Document, container: u32, left: u32, right: u32,
   const lv = newVersion(doc);
   for (let i: u32 = 0; i < cut; i++) at = valueEnd(at, usize.MAX_VALUE);
   memory.fill(doc.units + ((<usize>lv) << 1), <u8>MAKES, (<usize>(total - cut)) << 1);
-  addInsert(container, lv, total - cut, left, right).at = at;
+  addInsert(doc, container, lv, total - cut, left, right).at = at;
   return Status.Ok;
 }
 
@@ -25,7 +25,7 @@ export function keepMove(doc: Document, reader: Reader, tag: u32, container: u32
   if (item == BAD || containerOf(doc, item) != container || !areItems(doc, item, 1)) return Status.InvalidUpdate;
   const lv = newVersion(doc);
   store<u16>(doc.units + ((<usize>lv) << 1), MOVES);
-  const op = addInsert(container, lv, 1, left, right);
+  const op = addInsert(doc, container, lv, 1, left, right);
   op.kind = OpKind.Move;
   op.at = <usize>item;
   op.stamp = stamp;

@@ -12,6 +12,7 @@ import { Table, tableAdd } from "../memory/table";
 import { NIL, VOID_ROW, VersionRow, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
 import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate, textRemove } from "../crdt/text";
+import { copyBase } from "./shallow";
 import { entryAt, mapWrite } from "../crdt/map";
 import { cellAt, counterAdd, counterSum } from "../crdt/counter";
 import { MAKES, itemAt, itemOf, itemValue, listIntegrate, listPlace, listRemove } from "../crdt/list";
@@ -34,6 +35,7 @@ export function mergeDocument(doc: Document, other: Document): void {
   for (let i: u32 = 0; i < other.containers.count; i++) mergeContainer(doc, other, i);
   mergeElements(doc, other);
   if (HAS_TEXT) mergeTombstones(doc, other);
+  if (HAS_TEXT && other.base != 0) copyBase(doc, other, replicas.start);
   for (let i: u32 = 0; i < other.replicas.count; i++) {
     const here = replicaAt(doc, replicaHere(i));
     const seq = replicaAt(other, i).seq;

@@ -8,11 +8,12 @@ import { HAS_TEXT } from "../parts";
 import { Reader, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, unzigzag } from "../memory/bytes";
 import { NONE } from "../memory/hashmap";
 import { Document, isHigh, isLow, unitAt, versionsReserve } from "../document";
-import { NIL, replicaAt, versionOf } from "../replica";
+import { NIL, replicaAt } from "../replica";
 import { SAFE_MAX } from "../crdt/counter";
 import { STAMP_MAX } from "../time/hlc";
-import { BAD, addContainer, addInsert, addOp, addReplica, author, authorId, blockUnits, containerOf, elementRef, elemNext, isContainerRef, isOneRun, isReplicaRef, kindOf, known, newVersion, ownVersion, replicaIdOf, replicaOf, resolveContainer, rightOf, seqFrom, versionsInRow } from "./decoded";
-import { NEWEST, NONE_SIDE, OTHER, OWN } from "./grammar";
+import { addContainer, addInsert, addOp, addReplica, author, authorId, blockUnits, containerOf, elementRef, elemNext, isContainerRef, isOneRun, isReplicaRef, kindOf, known, lackHistory, leftEdge, newVersion, ownVersion, replicaIdOf, replicaOf, resolveContainer, rightEdge, rightOf, seqFrom, versionHere, versionsInRow } from "./decoded";
+import { isPlaceable } from "./shallow";
+import { BAD, NEWEST, NONE_SIDE, OTHER, OWN } from "./grammar";
 import { areItems, keepMove, keepValues } from "./list-ops";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
 import { countValues, isKey, isValue } from "./values";
@@ -172,7 +173,8 @@ function resolveInsert(doc: Document, reader: Reader, tag: u32, container: u32, 
   if (leftSide == NEWEST) {
     left = elemStart == 0 ? BAD : ownVersion(doc, elemStart - 1);
     if (left == BAD) return Status.InvalidUpdate;
-    right = rightOf(doc, left);
+    // Which element was the newest in the middle of a batch, the base does not say.
+    right = cut != 0 && left < doc.base ? BAD : rightOf(doc, left);
   } else {
     left = elementRef(doc, readerOver(2, leftAt, reader.end), leftSide, elemStart);
     right = elementRef(doc, readerOver(2, rightAt, reader.end), rightSide, elemStart);
@@ -190,6 +192,10 @@ function resolveInsert(doc: Document, reader: Reader, tag: u32, container: u32, 
     if (left == BAD || containerOf(doc, left) != container) return Status.InvalidUpdate;
   }
   if (left != NIL && left == right) return Status.InvalidUpdate;
+  if (doc.base != 0 && !isPlaceable(doc, container, leftEdge(doc, left), rightEdge(doc, right))) {
+    lackHistory();
+    return Status.InvalidUpdate;
+  }
   if (total > <u32>Limit.Versions - min<u32>(newVersion(doc), Limit.Versions)) return Status.TooLarge;
   versionsReserve(doc, newVersion(doc) + total);
   if ((tag & 7) == <u32>OpKind.Move) return keepMove(doc, readerOver(2, at, reader.end), tag, container, left, right, stampAt);
@@ -208,7 +214,7 @@ function keepInsert(doc: Document, container: u32, left: u32, right: u32, at: us
   }
   // Nothing comes between the halves of a pair: neither after its first nor, by way of the right origin, before its second.
   if ((left != NIL && isHigh(unitAt(doc, left))) || (right != NIL && isLow(unitAt(doc, right)))) return Status.InvalidUpdate;
-  addInsert(container, lv, count, left, right);
+  addInsert(doc, container, lv, count, left, right);
   return Status.Ok;
 }
 
@@ -270,8 +276,7 @@ function keepDeletes(doc: Document, first: u32, count: u32): Status {
 
 function targetVersion(doc: Document, elem: u32): u32 {
   if (targetReplica == author) return elem >= elemNext ? BAD : ownVersion(doc, elem);
-  const lv = versionOf(doc, targetReplica, elem);
-  return lv == NIL ? BAD : lv;
+  return versionHere(doc, targetReplica, elem);
 }
 
 function readMapOp(doc: Document, reader: Reader, kind: u32): Status {

@@ -200,39 +200,41 @@ describe('a block that waits', () => {
 });
 
 describe('a snapshot', () => {
+  /** Rows (replica × 2 + isVoid, elements), and a base of none. */
+  const rows = (...list: [head: number, size: number][]): Part => [list.length, list.map(([head, size]) => [size * 2 + 1, head]), 0];
   /** One replica, one text under "text", told span by span. */
-  const oneText = (replica: string, seq: number, elems: number, rows: Part, text: Part) =>
-    snapshot(fixed64(0n), 1, fixed64(replica), seq, elems, rows, 1, 0, Kind.Text, 'text', 0, text);
+  const oneText = (replica: string, seq: number, elems: number, listed: Part, text: Part) =>
+    snapshot(fixed64(0n), 1, fixed64(replica), seq, elems, listed, 1, 0, Kind.Text, 'text', 0, text);
   /** Spans (zigzag version step, length × 2 + isDeleted), no origins but the predicted ones. */
   const spans = (versions: number[], lengths: number[], visible: string, pairs: Part = 0): Part =>
     [versions.length, column(versions), column(lengths), 0, 0, 0, visible, pairs];
   const column = (numbers: number[]): Part => [bytesOf(numbers).length, bytesOf(numbers)];
 
   it('written by hand is read', () => {
-    doc.apply(oneText(a, 3, 3, [1, 0, 3], spans([0], [6], 'abc')));
+    doc.apply(oneText(a, 3, 3, rows([0, 3]), spans([0], [6], 'abc')));
     expect(doc.toJSON()).toEqual({ text: 'abc' });
   });
 
   it('may not put a known element into another text', () => {
     write('abc');
-    refuses(snapshot(fixed64(0n), 1, fixed64(a), 4, 4, [1, 0, 4], 1, 0, Kind.Text, 'other', 0, spans([0], [8], 'abcd')));
+    refuses(snapshot(fixed64(0n), 1, fixed64(a), 4, 4, rows([0, 4]), 1, 0, Kind.Text, 'other', 0, spans([0], [8], 'abcd')));
   });
 
   it('may not void what is here, nor have what is void', () => {
     write('abc');
-    refuses(oneText(a, 4, 3, [1, 1, 3], 0));
+    refuses(oneText(a, 4, 3, rows([1, 3]), 0));
     doc = new EngineDocument(b);
     doc.apply(voidBlock(a, 1, 3, 3));
-    refuses(oneText(a, 4, 4, [1, 0, 4], spans([0], [8], 'abcd')));
+    refuses(oneText(a, 4, 4, rows([0, 4]), spans([0], [8], 'abcd')));
   });
 
   it('may not know more ops and fewer elements', () => {
     write('abc');
-    refuses(oneText(a, 5, 2, [1, 0, 2], spans([0], [4], 'ab')));
+    refuses(oneText(a, 5, 2, rows([0, 2]), spans([0], [4], 'ab')));
   });
 
   it('of a few bytes may bring 262,144 elements and 16 for each byte, no more', () => {
-    const claiming = (versions: number) => oneText(a, versions, versions, [1, 0, versions], spans([0], [versions * 2 + 1], ''));
+    const claiming = (versions: number) => oneText(a, versions, versions, rows([0, versions]), spans([0], [versions * 2 + 1], ''));
     refuses(claiming(67_108_864));
     const used = engine.memory_used();
     expect(() => doc.apply(claiming(67_108_864))).toThrow();
@@ -257,30 +259,30 @@ describe('a snapshot', () => {
 
   it('that voids four billion elements is compared with a void of as many in no time', () => {
     doc.apply(voidBlock(a, 1, 4_000_000_000, 4_000_000_000));
-    doc.apply(oneText(a, 4_000_000_001, 4_000_000_000, [1, 1, 4_000_000_000], 0));
+    doc.apply(oneText(a, 4_000_000_001, 4_000_000_000, rows([1, 4_000_000_000]), 0));
     expect(doc.seqOf(a)).toBe(4_000_000_001);
-    refuses(oneText(a, 4_000_000_002, 4_000_000_001, [2, 1, 3_999_999_999, 0, 2], spans([0], [4], 'ab')));
+    refuses(oneText(a, 4_000_000_002, 4_000_000_001, rows([1, 3_999_999_999], [0, 2]), spans([0], [4], 'ab')));
   });
 
   it('may not say otherwise what a known element is, nor delete half a pair', () => {
     write('a😀b');
-    refuses(oneText(a, 5, 5, [1, 0, 5], spans([0], [10], 'abcde')));
-    refuses(oneText(a, 5, 5, [1, 0, 5], [3, 3, bytesOf([0, 0, 0]), 3, bytesOf([4, 3, 4]), 2, 6, bytesOf([1, 2, 0, 1, 3, 0]), 0, 'abcd', 0]));
+    refuses(oneText(a, 5, 5, rows([0, 5]), spans([0], [10], 'abcde')));
+    refuses(oneText(a, 5, 5, rows([0, 5]), [3, 3, bytesOf([0, 0, 0]), 3, bytesOf([4, 3, 4]), 2, 6, bytesOf([1, 2, 0, 1, 3, 0]), 0, 'abcd', 0]));
   });
 
   it('may not part a surrogate pair', () => {
     const parted: Part = [3, 3, bytesOf([2, 3, 4]), 3, bytesOf([2, 2, 2]), 0, 0, 0, '😀x', 0];
-    refuses(oneText(a, 3, 3, [1, 0, 3], parted));
+    refuses(oneText(a, 3, 3, rows([0, 3]), parted));
   });
 
   it('may not call deleted pairs what is none', () => {
-    for (const lv of [0, 2, 4, 2000]) refuses(oneText(a, 3, 3, [1, 0, 3], spans([0], [6], 'abc', [1, lv])));
-    refuses(oneText(a, 3, 3, [1, 0, 3], spans([0], [7], '', [1, 4])));
-    doc.apply(oneText(a, 3, 3, [1, 0, 3], spans([0], [7], '', [1, 2])));
+    for (const lv of [0, 2, 4, 2000]) refuses(oneText(a, 3, 3, rows([0, 3]), spans([0], [6], 'abc', [1, lv])));
+    refuses(oneText(a, 3, 3, rows([0, 3]), spans([0], [7], '', [1, 4])));
+    doc.apply(oneText(a, 3, 3, rows([0, 3]), spans([0], [7], '', [1, 2])));
   });
 
   it('may not keep two adds of one replica in a set', () => {
-    const set = (dots: Part) => snapshot(fixed64(0n), 1, fixed64(a), 9, 0, 0, 1, 0, Kind.Set, 'set', 0, [1, 2, Uint8Array.of(3, 2), dots]);
+    const set = (dots: Part) => snapshot(fixed64(0n), 1, fixed64(a), 9, 0, rows(), 1, 0, Kind.Set, 'set', 0, [1, 2, Uint8Array.of(3, 2), dots]);
     refuses(set([2, 0, 3, 0, 5]));
     refuses(set([0]));
     refuses(set([1, 0, 10]));
@@ -290,21 +292,21 @@ describe('a snapshot', () => {
   });
 
   it('may not be stamped beyond what a clock can follow', () => {
-    refuses(snapshot(fixed64(0xffffffffffffffffn), 0, 0, 0, 0));
+    refuses(snapshot(fixed64(0xffffffffffffffffn), 0, rows(), 0, 0));
   });
 
   it.each<[string, Uint8Array]>([
     ['a bad checksum', Uint8Array.of(0x12, 5, 1, 2, 3, 4, 0)],
     ['no body', Uint8Array.of(0x12, 4, 0, 0, 0, 0)],
-    ['a replica twice', snapshot(fixed64(0n), 2, fixed64(a), 1, 0, fixed64(a), 1, 0, 0, 0, 0)],
-    ['replica zero', snapshot(fixed64(0n), 1, fixed64(0n), 1, 0, 0, 0, 0)],
-    ['more elements than ops', snapshot(fixed64(0n), 1, fixed64(a), 1, 2, 1, 0, 2, 0, 0)],
-    ['versions in no text', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 0, 0)],
-    ['a version twice', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0, 5], [6, 6], 'abcabc'))],
-    ['a version twice and another never', snapshot(fixed64(0n), 1, fixed64(a), 4, 4, 1, 0, 4, 1, 0, Kind.Text, 'text', 0, spans([0, 3], [4, 4], 'abab'))],
-    ['an origin younger than what hangs on it', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, [1, 1, 0, 1, 6, 1, 3, bytesOf([0, 2, 0]), 0, 'abc', 0])],
-    ['less text than units', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, 1, 0, 3, 1, 0, Kind.Text, 'text', 0, spans([0], [6], 'ab'))],
-    ['something after the end', snapshot(fixed64(0n), 0, 0, 0, 0, 1)],
+    ['a replica twice', snapshot(fixed64(0n), 2, fixed64(a), 1, 0, fixed64(a), 1, 0, rows(), 0, 0)],
+    ['replica zero', snapshot(fixed64(0n), 1, fixed64(0n), 1, 0, rows(), 0, 0)],
+    ['more elements than ops', snapshot(fixed64(0n), 1, fixed64(a), 1, 2, rows([0, 2]), 0, 0)],
+    ['versions in no text', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, rows([0, 3]), 0, 0)],
+    ['a version twice', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, rows([0, 3]), 1, 0, Kind.Text, 'text', 0, spans([0, 5], [6, 6], 'abcabc'))],
+    ['a version twice and another never', snapshot(fixed64(0n), 1, fixed64(a), 4, 4, rows([0, 4]), 1, 0, Kind.Text, 'text', 0, spans([0, 3], [4, 4], 'abab'))],
+    ['an origin younger than what hangs on it', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, rows([0, 3]), 1, 0, Kind.Text, 'text', 0, [1, 1, 0, 1, 6, 1, 3, bytesOf([0, 2, 0]), 0, 'abc', 0])],
+    ['less text than units', snapshot(fixed64(0n), 1, fixed64(a), 3, 3, rows([0, 3]), 1, 0, Kind.Text, 'text', 0, spans([0], [6], 'ab'))],
+    ['something after the end', snapshot(fixed64(0n), 0, rows(), 0, 0, 1)],
   ])('with %s is refused', (_name, bytes) => refuses(bytes));
 });
 

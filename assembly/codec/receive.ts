@@ -10,7 +10,7 @@ import { Document } from "../document";
 import { elemsSkip, replicaAt } from "../replica";
 import { applyBatch } from "./apply-batch";
 import { BRIEF, briefEnd, expandBrief, fullEnd, strangerName } from "./brief";
-import { adoptAuthor, author, authorSeq, blockUnits, known, openBlock, seqFrom } from "./decoded";
+import { adoptAuthor, author, authorSeq, blockUnits, known, lacksHistory, openBlock, seqFrom } from "./decoded";
 import { FORMAT_VERSION } from "./grammar";
 import { KEYSTROKE, applyKeystroke, keystrokeAuthor, keystrokeEnd } from "./keystroke";
 import { missingReplica, missingSeq, readBatch } from "./read-batch";
@@ -66,7 +66,7 @@ export function receive(doc: Document, start: usize, bytes: usize, wait: bool, s
 
 /** Writes the blocks that the last call was new in, and those it set free; all there is when a snapshot was among them. */
 export function writeNews(doc: Document, writer: Writer, isBrief: bool): void {
-  if (hasSnapshotNews) return writeSnapshot(doc, writer);
+  if (hasSnapshotNews) return writeSnapshot(doc, writer, false);
   for (let i = newsFrom; i < doc.logIndex.count; i++) writeEntry(doc, writer, i, isBrief);
 }
 
@@ -150,6 +150,7 @@ function receiveOps(doc: Document, reader: Reader, start: usize, isVoid: bool): 
   if (isVoid) return receiveVoid(doc, reader, start);
   const status = readBatch(doc, reader, stampLimit);
   if (status == Status.Waiting) return mustWait(doc, start, reader.end, missingReplica, missingSeq);
+  if (status == Status.InvalidUpdate && lacksHistory) return Status.HistoryCompacted;
   if (status != Status.Ok) return status;
   applyBatch(doc);
   finishBlock(doc, author, seqFrom, seqFrom + blockUnits - 1, start, reader.end);

@@ -196,7 +196,7 @@ function writeMove(doc: Document, op: OpenOp): void {
 
 /** Does an insertion simply go on after our newest element, with the same right origin? */
 function continuesNewest(doc: Document, left: u32, right: u32): bool {
-  if (left == NIL || elemNext == 0 || authorOf(doc, left) != doc.self || elemOf(doc, left) != elemNext - 1) return false;
+  if (left == NIL || left < doc.base || elemNext == 0 || authorOf(doc, left) != doc.self || elemOf(doc, left) != elemNext - 1) return false;
   findVersion(doc, left);
   return spanRight(foundLeaf, foundEntry) == right;
 }

@@ -7,7 +7,7 @@ import { Reader, copyBytes, readByte, readFixed64, readSpan, readU32, readU64, r
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NONE } from "../memory/hashmap";
-import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isHigh, isLow, isPristine, keyOpen, touch, unitAt, versionsReserve } from "../document";
+import { Document, ROOT, containerAt, containerFind, containerOpen, documentBecome, documentCreate, documentFree, isEmpty, isHigh, isLow, isPristine, keyOpen, touch, unitAt, versionsReserve } from "../document";
 import { NIL, elemsSkip, replicaAt, replicaFind, replicaOpen, versionsAdd } from "../replica";
 import { Sequence, appendSpan, findVersion, finishLoad, foundEntry, foundLeaf, leafOf, leafSequence, sizeOf, spanEndFound, spanLength } from "../crdt/sequence-tree";
 import { sequenceOf } from "../crdt/text";
@@ -36,6 +36,8 @@ export function receiveSnapshot(doc: Document, reader: Reader, stampMax: u64): S
   if (reader.bad || load<u32>(sum) != checksum(reader.at, remaining(reader))) return Status.InvalidUpdate;
   const fresh = documentCreate(replicaAt(doc, doc.self).id);
   let status = judge(doc, fresh, readState(fresh, reader), stampMax);
+  // What is left of the history of one can not be compared with the other's.
+  if (status == Status.Ok && (doc.base | fresh.base) != 0 && !isEmpty(doc)) status = Status.HistoryCompacted;
   if (status == Status.Ok && isPristine(doc) && !doc.isObserved) {
     replaceBy(doc, fresh);
     return Status.Ok;
@@ -87,7 +89,7 @@ function readState(doc: Document, reader: Reader): bool {
   versionsMax = versionsAllowed(remaining(reader));
   doc.stamp = readFixed64(reader);
   if (doc.stamp > STAMP_MAX) return false;
-  if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readContainers(doc, reader)) return false;
+  if (!readReplicas(doc, reader) || !readRows(doc, reader) || !readBase(doc, reader) || !readContainers(doc, reader)) return false;
   for (let i: u32 = 0; i < containers.count; i++) {
     if (!readContainerState(doc, load<u32>(containers.start + ((<usize>i) << 2)), reader)) return false;
   }
@@ -122,12 +124,17 @@ function readReplicas(doc: Document, reader: Reader): bool {
 
 function readRows(doc: Document, reader: Reader): bool {
   let count = readU32(reader);
-  if (reader.bad || <u64>count * 2 > <u64>remaining(reader)) return false;
+  if (reader.bad || <usize>count > remaining(reader)) return false;
+  let head: u64 = 0;
+  let other: u64 = 0;
   while (count-- > 0) {
-    const head = readU64(reader);
-    const size = readU32(reader);
+    const size2 = readU64(reader);
+    const size = <u32>(size2 >> 1);
+    const before = head;
+    head = (size2 & 1) != 0 ? readU64(reader) : other;
+    other = before;
     const number = head >> 1;
-    if (reader.bad || number >= <u64>replicaMap.count) return false;
+    if (reader.bad || size2 >> 33 != 0 || number >= <u64>replicaMap.count) return false;
     const index = mapped(<u32>number);
     if (<u64>replicaAt(doc, index).elems + <u64>size > <u64>load<u32>(elemsClaimed.start + ((<usize>number) << 2))) return false;
     if ((head & 1) != 0) elemsSkip(doc, index, size);
@@ -141,6 +148,26 @@ function readRows(doc: Document, reader: Reader): bool {
     if (replicaAt(doc, mapped(i)).elems != load<u32>(elemsClaimed.start + ((<usize>i) << 2))) return false;
   }
   return HAS_TEXT ? reserveLoaded(doc) : true;
+}
+
+/** Versions without history, their holders, and a bit for each replica; shallow.ts says what they are for. */
+function readBase(doc: Document, reader: Reader): bool {
+  doc.base = readU32(reader);
+  if (doc.base == 0) return true;
+  let count = readU32(reader);
+  if (doc.base > doc.versions || <usize>count > remaining(reader)) return false;
+  let lv: u64 = 0;
+  while (count-- > 0) {
+    lv += <u64>readU32(reader);
+    if (lv >= <u64>doc.base) return false;
+    store<u32>(tableAdd(doc.arena, doc.holders, 4), <u32>lv);
+  }
+  for (let i: u32 = 0; i < replicaMap.count; i++) {
+    const bit = readByte(reader);
+    if (bit > 1) return false;
+    replicaAt(doc, mapped(i)).goesOn = bit != 0;
+  }
+  return true;
 }
 
 /** Rows were added without their tables; make those, with "no leaf yet" for every version. */

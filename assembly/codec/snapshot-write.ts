@@ -18,6 +18,7 @@ import { cellAt } from "../crdt/counter";
 import { Dot, elementAt } from "../crdt/set";
 import { checksum } from "./checksum";
 import { PACKED_LZ, PACKED_NOT, batchHead, versionsAllowed } from "./grammar";
+import { DROPPED, numberKept, startRows, writeBase, writeKept, writeRow } from "./shallow";
 import { predictOrigins, spanRecord } from "./prediction";
 import { writeItems } from "./list-state";
 import { lzPack } from "./lz";
@@ -26,12 +27,17 @@ import { writeUtf8 } from "./utf8";
 /** Shorter texts gain nothing. */
 const PACK_BYTES_MIN: usize = 64;
 
+/** Without history: see shallow.ts. */
+let isShallow: bool = false;
+
 /** Appends the block. The caller has sealed the open batch. */
-export function writeSnapshot(doc: Document, out: Writer): void {
+export function writeSnapshot(doc: Document, out: Writer, withoutHistory: bool): void {
+  isShallow = withoutHistory;
   const body = scratchWriter(0);
   writeFixed64(body, doc.stamp);
   writeReplicas(doc, body);
-  writeRows(doc, body);
+  if (isShallow) writeKept(doc, body);
+  else writeRows(doc, body);
   const count = writeContainers(doc, body);
   for (let i: u32 = 0; i < count; i++) writeState(doc, containerNumbered(i), body);
   while (versionsAllowed(body.length) < doc.versions) writeFixed64(body, 0);
@@ -64,12 +70,14 @@ function writeReplicas(doc: Document, body: Writer): void {
 /** The order in which elements arrived here, as runs of one replica: it names versions and says who is older. */
 function writeRows(doc: Document, body: Writer): void {
   writeU32(body, doc.rows.count);
+  startRows();
   for (let i: u32 = 0; i < doc.rows.count; i++) {
     const row = versionRow(doc, i);
     const isVoid = (row.replica & VOID_ROW) != 0;
-    writeU64(body, (<u64>numberOf(doc, row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0));
-    writeU32(body, isVoid ? row.elem0 : rowEnd(doc, i) - row.lv0);
+    const head = (<u64>numberOf(doc, row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0);
+    writeRow(body, head, isVoid ? row.elem0 : rowEnd(doc, i) - row.lv0);
   }
+  writeBase(doc, body, doc.base, false);
 }
 
 // Containers in the snapshot's order; the root map is number 0.
@@ -187,6 +195,10 @@ function listSpans(sequence: Sequence): Table {
   const spans = scratchTable(1, 24);
   for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
     for (let i: u32 = 0; i < leafCount(leaf); i++) {
+      if (isShallow) {
+        listKept(spans, leaf, i);
+        continue;
+      }
       const span = spanRecord(tableAdd(scratchArena(), spans, 24));
       span.lv = spanLv(leaf, i);
       span.length = spanLength(leaf, i);
@@ -196,6 +208,23 @@ function listSpans(sequence: Sequence): Table {
   }
   predictOrigins(spans);
   return spans;
+}
+
+/** What is kept, as spans under their new numbers; origins are what the reader predicts. */
+function listKept(spans: Table, leaf: usize, entry: u32): void {
+  const lv = numberKept(spanLv(leaf, entry));
+  const length = max<i32>(spanLength(leaf, entry), -1);
+  if (lv == DROPPED) return;
+  if (spans.count != 0 && length > 0) {
+    const last = spanRecord(spans.start + <usize>(spans.count - 1) * 24);
+    if (last.length > 0 && last.lv + <u32>last.length == lv) {
+      last.length += length;
+      return;
+    }
+  }
+  const span = spanRecord(tableAdd(scratchArena(), spans, 24));
+  span.lv = lv;
+  span.length = length;
 }
 
 function writeSpanColumns(spans: Table, body: Writer): void {
@@ -225,7 +254,7 @@ function writeExceptions(spans: Table, body: Writer): void {
   let last: u32 = 0;
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanRecord(spans.start + <usize>i * 24);
-    if (span.left == span.predictedLeft && span.right == span.predictedRight) continue;
+    if (isShallow || span.left == span.predictedLeft && span.right == span.predictedRight) continue;
     writeU32(column, i - last);
     writeU32(column, span.left + 1);
     writeU32(column, span.right + 1);
@@ -260,7 +289,7 @@ function writeDeletedPairs(doc: Document, spans: Table, body: Writer): void {
   const column = scratchWriter(1);
   let count: u32 = 0;
   let next: u32 = 0;
-  for (let i: u32 = 0; i < spans.count; i++) {
+  for (let i: u32 = 0; i < spans.count && !isShallow; i++) {
     const span = spanRecord(spans.start + <usize>i * 24);
     const end = span.lv + sizeOf(span.length);
     for (let lv = span.lv; span.length < 0 && lv + 1 < end; lv++) {

@@ -39,6 +39,10 @@ function replicaOf(doc) {
       doc.commit();
       return doc.export({ mode: 'snapshot' });
     },
+    saveShallow() {
+      doc.commit();
+      return doc.export({ mode: 'shallow-snapshot', frontiers: doc.oplogFrontiers() });
+    },
     free: () => doc.free(),
   };
 }

@@ -50,7 +50,7 @@ describe('the format', () => {
   });
 
   it('writes a snapshot as these bytes', () => {
-    expect(hex(sample().doc.snapshot())).toBe(hex(bytes('12 54 2a9e99a5 0000e80300000000 01 a100000000000000 07 03 01 00 03'
+    expect(hex(sample().doc.snapshot())).toBe(hex(bytes('12 54 dda72ec1 0000e80300000000 01 a100000000000000 07 03 01 06 00'
       + '03 00 01 04 74657874 00 04 01 6e 00 05 04 74616773 01 05 7469746c65 00 00 04 05 02 c3a9'
       + '02 02 00 00 02 03 04 00 00 00 02 6921 00 01 00 05 01 03 05 01 78 01 00 07')));
   });

@@ -16,6 +16,11 @@ export { Kind } from '../../assembly/abi.js';
 /** The root map's container number. */
 export const rootContainer = 0;
 
+export interface SnapshotOptions {
+  /** False leaves out what was deleted: smaller, for replicas that start from it. See FORMAT.md. */
+  history?: boolean;
+}
+
 export interface ApplyResult {
   /** Blocks that changed something, those that had waited included. */
   applied: number;
@@ -123,8 +128,8 @@ export class EngineDocument {
   }
 
   /** The whole state as one block. A copy. */
-  snapshot(): Uint8Array {
-    engine.document_snapshot(this.#live());
+  snapshot({ history = true }: SnapshotOptions = {}): Uint8Array {
+    engine.document_snapshot(this.#live(), !history);
     return outboxCopy();
   }
 

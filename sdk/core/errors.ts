@@ -7,6 +7,7 @@ export const errorCodes = [
   'invalid_argument',      // a call was made with something it cannot take; nothing changed
   'index_out_of_range',    // a position outside the text, or inside a surrogate pair
   'invalid_update',        // bytes that are not a well-formed update, or that contradict the document
+  'history_compacted',     // an update builds on history that a snapshot without history left out
   'missing_dependency',    // a batch builds on ops that have not arrived
   'too_large',             // over a named limit
   'closed',                // the client, document or server was closed

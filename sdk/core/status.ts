@@ -11,6 +11,7 @@ const answers: Partial<Record<Status, [ErrorCode, string]>> = {
   [Status.ClockDrift]: ['clock_drift', 'an op is stamped too far in the future; correct the clock of the device that wrote it'],
   [Status.TooLarge]: ['too_large', 'a limit is exceeded: 256 KiB per value, 16 MiB of waiting updates, 67 million characters per document'],
   [Status.Overflow]: ['invalid_argument', 'the counter would leave the safe integers; nothing was added'],
+  [Status.HistoryCompacted]: ['history_compacted', 'this builds on history that a snapshot without history left out; open the document anew from a full or a newer snapshot'],
   [Status.Exhausted]: ['too_large', 'this document has no numbers left for more ops; start a new document'],
   [Status.NotSupported]: ['not_supported', 'these bytes hold a text or a list, and headwater/lite leaves those out; import from headwater'],
 };

@@ -4,7 +4,7 @@
 // transaction through `attachment`, and hands in what comes from elsewhere through `receive`.
 
 import { HeadwaterError } from '../core/errors.js';
-import { EngineDocument, Kind, rootContainer, type EngineEvent } from '../core/document.js';
+import { EngineDocument, Kind, rootContainer, type EngineEvent, type SnapshotOptions } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { clearContainers } from './clear.js';
@@ -263,8 +263,12 @@ export class LiteDocument<T extends object = Fields> implements Holder {
     return this.engine.export(since);
   }
 
-  /** The whole state, smaller than its history and quick to load. */
-  snapshot(): Uint8Array { return this.engine.snapshot(); }
+  /**
+   * The whole state, smaller than its history and quick to load. With `history: false` it leaves out what was deleted, for new
+   * replicas: they go on from it and sync with everybody who has seen it; ops made without having seen it may be refused there
+   * with `history_compacted`, and so is any other snapshot with news. `digest()` is another than that of a document with history.
+   */
+  snapshot(options?: SnapshotOptions): Uint8Array { return this.engine.snapshot(options); }
 
   /** Bytes of engine memory it takes up. */
   get memoryBytes(): number { return this.engine.memoryBytes(); }

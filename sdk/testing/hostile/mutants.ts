@@ -29,9 +29,9 @@ export function corpusOf(random: Random): Corpus {
     if (update && random.chance(0.5)) for (const other of docs) other.apply(update);
   }
   for (const doc of docs) for (const update of updates) doc.apply(update);
-  const snapshots = docs.map((doc) => doc.snapshot());
+  const snapshots = [...docs.map((doc) => doc.snapshot()), docs[0].snapshot({ history: false })];
   for (const doc of docs) doc.free();
-  return { updates: [...updates, ...briefs, ...snapshots, ...snapshots, ...updates.slice(0, 5).map((update) => voidOf(update))], bases: [snapshots[0], concat(updates.slice(0, 30)), new Uint8Array(0)] };
+  return { updates: [...updates, ...briefs, ...snapshots, ...snapshots, ...updates.slice(0, 5).map((update) => voidOf(update))], bases: [snapshots[0], concat(updates.slice(0, 30)), new Uint8Array(0), snapshots[3]] };
 }
 
 function scribble(doc: EngineDocument, random: Random): void {

@@ -153,7 +153,7 @@ function feed(doc: EngineDocument, mutant: Uint8Array): Answer {
     const { applied, waiting } = doc.apply(mutant);
     return applied === 0 && waiting > 0 ? 'waiting' : 'taken';
   } catch (error) {
-    if (!(error instanceof HeadwaterError) || !['invalid_update', 'too_large'].includes(error.code)) throw new Error(`${String(error)}, of ${Buffer.from(mutant).toString('hex')}`);
+    if (!(error instanceof HeadwaterError) || !['invalid_update', 'too_large', 'history_compacted'].includes(error.code)) throw new Error(`${String(error)}, of ${Buffer.from(mutant).toString('hex')}`);
     return 'refused';
   }
 }
