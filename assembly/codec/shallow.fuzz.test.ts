@@ -19,8 +19,9 @@ function load(replica: string, ...updates: Uint8Array[]): EngineDocument {
   return doc;
 }
 
-function edit(doc: EngineDocument, random: Random): void {
-  const length = doc.textLength(text(doc));
+/** @param reach  only so far into the text, where others write too */
+function edit(doc: EngineDocument, random: Random, reach = Infinity): void {
+  const length = Math.min(reach, doc.textLength(text(doc)));
   const at = outsidePair(content(doc), random.int(length + 1));
   switch (random.int(10)) {
     case 0: doc.mapSet(rootContainer, random.pick(['k', 'l']), random.int(9), 1 + random.int(9)); break;
@@ -76,11 +77,15 @@ describe('a document started without history', () => {
     const met = { taken: 0, refused: 0 };
     for (let round = 0; round < rounds; round++) {
       const random = all.stream(`beside ${round}`);
-      const [one, two] = [0, 1].map((i) => new EngineDocument(id(i)));
-      for (let i = random.int(20); i >= 0; i--) edit(random.pick([one, two]), random);
-      exchange(one, two);
-      exchange(two, one);
-      for (let i = random.int(12); i >= 0; i--) edit(random.pick([one, two]), random);
+      const [one, two, three] = random.shuffle([0, 1, 3]).map((i) => new EngineDocument(id(i)));
+      for (let i = random.int(6); i >= 0; i--) edit(one, random);
+      for (const other of [two, three]) exchange(one, other);
+      for (let i = random.int(20); i >= 0; i--) {
+        edit(random.pick([one, two, three]), random, 4);
+        // What it writes from now on is made without having seen what the others did.
+        if (random.chance(0.15)) exchange(two, one);
+      }
+      exchange(three, one);
       const starter = load(id(2), one.snapshot(shallow));
       if (random.chance(0.5)) edit(starter, random);
       one.apply(starter.take() ?? new Uint8Array(0));
@@ -95,9 +100,34 @@ describe('a document started without history', () => {
         expect([seed, round, [starter.toJSON(), starter.digest()]]).toEqual([seed, round, before]);
         met.refused++;
       }
-      [one, two, starter].forEach((doc) => doc.free());
+      [one, two, three, starter].forEach((doc) => doc.free());
     }
     expect(Math.min(met.taken, met.refused)).toBeGreaterThan(rounds / 20);
+  });
+
+  it('refuses what hangs on a deleted element, though it be the one that stayed of its run', () => {
+    const [author, beside] = [load(id(0)), load(id(1))];
+    author.textInsert(text(author), 0, 'abc');
+    exchange(author, beside);
+    author.textInsert(text(author), 2, '-');
+    author.textDelete(text(author), 1, 2);
+    const starter = load(id(2), author.snapshot(shallow));
+    beside.textInsert(text(beside), 2, '!');
+    expect(() => starter.apply(beside.take()!)).toThrow(expect.objectContaining({ code: 'history_compacted' }));
+    expect(content(starter)).toBe('ac');
+  });
+
+  it('refuses what goes on typing where it cannot know that others had gone on', () => {
+    const [author, beside] = [load(id(1)), load(id(0))];
+    beside.textInsert(text(beside), 0, 'ab');
+    author.apply(beside.take()!);
+    author.textInsert(text(author), 2, 'x');
+    const starter = load(id(2), author.snapshot(shallow));
+    beside.textInsert(text(beside), 2, 'c');
+    expect(() => starter.apply(beside.take()!)).toThrow(expect.objectContaining({ code: 'history_compacted' }));
+    author.textInsert(text(author), 3, 'y');
+    exchange(author, starter);
+    expect(content(starter)).toBe('abxy');
   });
 
   it('knows the snapshot it came from, and refuses another that has news', () => {
