@@ -154,6 +154,7 @@ function readRows(doc: Document, reader: Reader): bool {
 function readBase(doc: Document, reader: Reader): bool {
   doc.base = readU32(reader);
   if (doc.base == 0) return true;
+  if (!HAS_TEXT) return meetText();
   let count = readU32(reader);
   if (doc.base > doc.versions || <usize>count > remaining(reader)) return false;
   let lv: u64 = 0;

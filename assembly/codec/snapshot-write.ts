@@ -36,7 +36,7 @@ export function writeSnapshot(doc: Document, out: Writer, withoutHistory: bool):
   const body = scratchWriter(0);
   writeFixed64(body, doc.stamp);
   writeReplicas(doc, body);
-  if (isShallow) writeKept(doc, body);
+  if (HAS_TEXT && isShallow) writeKept(doc, body);
   else writeRows(doc, body);
   const count = writeContainers(doc, body);
   for (let i: u32 = 0; i < count; i++) writeState(doc, containerNumbered(i), body);
@@ -77,7 +77,8 @@ function writeRows(doc: Document, body: Writer): void {
     const head = (<u64>numberOf(doc, row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0);
     writeRow(body, head, isVoid ? row.elem0 : rowEnd(doc, i) - row.lv0);
   }
-  writeBase(doc, body, doc.base, false);
+  if (HAS_TEXT) writeBase(doc, body, doc.base, false);
+  else writeU32(body, 0);
 }
 
 // Containers in the snapshot's order; the root map is number 0.
