@@ -59,7 +59,7 @@ export class EngineDocument {
 
   set replica(replica: ReplicaId) {
     const [high, low] = replicaToWords(replica);
-    engine.document_author(this.#live(), high, low);
+    engine.document_author(this.#work(), high, low);
     this.#replica = replica;
   }
 
@@ -72,7 +72,7 @@ export class EngineDocument {
    */
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
     putBytes(bytes);
-    const status = engine.document_receive(this.#live(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
+    const status = engine.document_receive(this.#work(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
     if (mail(Mail.IsReplaced)) {
       this.generation++;
       this.#keys.clear();
@@ -83,27 +83,27 @@ export class EngineDocument {
 
   /** Own ops since the last take, as one update; null when there are none. A copy. */
   take(): Uint8Array | null {
-    engine.document_take(this.#live());
+    engine.document_take(this.#work());
     const bytes = outboxCopy();
     return bytes.length === 0 ? null : bytes;
   }
 
   /** Own ops since the last call of this, as listeners get them: brief. Null when there are none. A copy. */
   tell(): Uint8Array | null {
-    engine.document_tell(this.#live());
+    engine.document_tell(this.#work());
     const bytes = outboxCopy();
     return bytes.length === 0 ? null : bytes;
   }
 
   /** What was new in the last `apply`, with what it set free; a snapshot when one was among that. A copy. */
   news(isBrief: boolean): Uint8Array {
-    engine.document_news(this.#live(), isBrief);
+    engine.document_news(this.#work(), isBrief);
     return outboxCopy();
   }
 
   /** The version vector, encoded. A copy. */
   version(): Uint8Array {
-    engine.document_version(this.#live());
+    engine.document_version(this.#work());
     return outboxCopy();
   }
 
@@ -123,19 +123,19 @@ export class EngineDocument {
    */
   export(since: Uint8Array = new Uint8Array(0)): Uint8Array {
     putBytes(since);
-    if (!engine.document_export(this.#live(), since.length)) throw failure(Status.InvalidUpdate);
+    if (!engine.document_export(this.#work(), since.length)) throw failure(Status.InvalidUpdate);
     return outboxCopy();
   }
 
   /** The whole state as one block. A copy. */
   snapshot({ history = true }: SnapshotOptions = {}): Uint8Array {
-    engine.document_snapshot(this.#live(), !history);
+    engine.document_snapshot(this.#work(), !history);
     return outboxCopy();
   }
 
   /** 16 hex digits; equal exactly when the same ops have been applied. O(elements). */
   digest(): string {
-    engine.document_digest(this.#live());
+    engine.document_digest(this.#work());
     const out = outboxView();
     const view = new DataView(out.buffer, out.byteOffset, 8);
     return replicaFromWords(view.getUint32(4, true), view.getUint32(0, true));
@@ -145,7 +145,7 @@ export class EngineDocument {
   toJSON(): JsonValue { return toJSON(this); }
 
   /** Forgets batches already taken: they remain as state only, and `export` to an older peer gives a snapshot. */
-  trim(): void { engine.document_trim(this.#live()); }
+  trim(): void { engine.document_trim(this.#work()); }
 
   /** Bytes of batches held for `export`. */
   logBytes(): number { return engine.document_log_bytes(this.#live()) >>> 0; }
@@ -203,7 +203,7 @@ export class EngineDocument {
     let at = rootContainer;
     path.forEach((key, depth) => {
       const isLast = depth === path.length - 1;
-      at = engine.container_open(this.#live(), at, this.#key(key), isLast ? kind : Kind.Map);
+      at = engine.container_open(this.#work(), at, this.#key(key), isLast ? kind : Kind.Map);
       if (at < 0) throw new HeadwaterError('too_large', 'containers nest deeper than 64 levels; use a shorter path');
     });
     return at;
@@ -227,7 +227,7 @@ export class EngineDocument {
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
     checkKey(key);
-    const number = engine.key_open(this.#live(), putString(key));
+    const number = engine.key_open(this.#work(), putString(key));
     if (number < 0) throw badKey(key);
     this.#keys.set(key, number);
     return number;
@@ -242,7 +242,7 @@ export class EngineDocument {
 
   mapSet(container: number, key: string, value: unknown, nowMs: number): void {
     const number = this.#key(key);
-    this.#check(engine.map_set(this.#live(), container, number, putValue(value, false), nowMs));
+    this.#check(engine.map_set(this.#work(), container, number, putValue(value, false), nowMs));
   }
 
   /**
@@ -250,7 +250,7 @@ export class EngineDocument {
    * @returns false when there was nothing to delete
    */
   mapDelete(container: number, key: string, nowMs: number, isHolder = false): boolean {
-    return this.#did(engine.map_delete(this.#live(), container, this.#key(key), nowMs, isHolder));
+    return this.#did(engine.map_delete(this.#work(), container, this.#key(key), nowMs, isHolder));
   }
 
   mapGet(container: number, key: string): JsonValue | undefined {
@@ -264,7 +264,7 @@ export class EngineDocument {
 
   /** Keys that have a value, sorted. */
   mapKeys(container: number): string[] {
-    engine.map_keys(this.#live(), container);
+    engine.map_keys(this.#work(), container);
     return Array.from(outboxWords(), (number) => this.#keyName(number)).sort();
   }
 
@@ -273,7 +273,7 @@ export class EngineDocument {
   /** @throws HeadwaterError `invalid_argument` when the step is no safe integer, or the sum would be none */
   counterAdd(container: number, step: number): void {
     if (!Number.isSafeInteger(step)) throw new HeadwaterError('invalid_argument', 'a counter takes whole numbers up to 2^53 - 1; round the step', { step });
-    this.#check(engine.counter_add(this.#live(), container, step));
+    this.#check(engine.counter_add(this.#work(), container, step));
   }
 
   counterValue(container: number): number { return engine.counter_value(this.#live(), container); }
@@ -281,15 +281,15 @@ export class EngineDocument {
   // ---- set ----------------------------------------------------------------------------------------
 
   setAdd(container: number, value: unknown): void {
-    this.#check(engine.set_add(this.#live(), container, putValue(value, true)));
+    this.#check(engine.set_add(this.#work(), container, putValue(value, true)));
   }
 
   /** @returns false when it was not a member */
   setDelete(container: number, value: unknown): boolean {
-    return this.#did(engine.set_delete(this.#live(), container, putValue(value, true)));
+    return this.#did(engine.set_delete(this.#work(), container, putValue(value, true)));
   }
 
-  setClear(container: number): boolean { return this.#did(engine.set_clear(this.#live(), container)); }
+  setClear(container: number): boolean { return this.#did(engine.set_clear(this.#work(), container)); }
 
   setHas(container: number, value: unknown): boolean {
     return Boolean(engine.set_has(this.#live(), container, putValue(value, true)));
@@ -298,40 +298,40 @@ export class EngineDocument {
   setSize(container: number): number { return engine.set_size(this.#live(), container); }
 
   setValues(container: number): JsonValue[] {
-    engine.set_values(this.#live(), container);
+    engine.set_values(this.#work(), container);
     return decodeValues(outboxView());
   }
 
   // ---- text ---------------------------------------------------------------------------------------
 
-  textLength(container: number): number { return engine.text_length(this.#live(), container); }
+  textLength(container: number): number { return engine.text_length(this.#work(), container); }
 
   /** Runs of characters that the text is kept in, deleted ones included. */
-  textSpans(container: number): number { return engine.text_spans(this.#live(), container) >>> 0; }
+  textSpans(container: number): number { return engine.text_spans(this.#work(), container) >>> 0; }
 
   textInsert(container: number, index: number, text: string): void {
     checkIndex(index);
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
-    if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#live(), container, index, unit), index);
+    if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#work(), container, index, unit), index);
     putUnits(text);
-    this.#check(engine.text_insert(this.#live(), container, index, text.length), index);
+    this.#check(engine.text_insert(this.#work(), container, index, text.length), index);
   }
 
   textDelete(container: number, index: number, count: number): void {
     checkIndex(index);
     checkIndex(count);
-    this.#check(engine.text_delete(this.#live(), container, index, count), index);
+    this.#check(engine.text_delete(this.#work(), container, index, count), index);
   }
 
   /** Units from … to; the caller has checked the range. */
   textRead(container: number, from: number, to: number): string {
-    engine.text_read(this.#live(), container, from, to);
+    engine.text_read(this.#work(), container, from, to);
     return outboxUnits();
   }
 
   /** The name of the element at `index`, null at the end of the text. */
   textElement(container: number, index: number): ElementName | null {
-    if (!engine.text_element(this.#live(), container, index)) return null;
+    if (!engine.text_element(this.#work(), container, index)) return null;
     const out = outboxView();
     const view = new DataView(out.buffer, out.byteOffset, 12);
     return { replica: replicaFromWords(view.getUint32(4, true), view.getUint32(0, true)), elem: view.getUint32(8, true) };
@@ -373,12 +373,17 @@ export class EngineDocument {
 
   // ---- calls --------------------------------------------------------------------------------------
 
-  /** For the next engine call. Should memory run out in it, this is the document that is lost. */
+  /** For an engine call that takes no memory. */
   #live(): DocumentHandle {
     const held = this.#held;
     if (held.isFreed) throw new HeadwaterError('closed', 'this document is closed; open it again');
-    engine.workOn(held);
     return held.handle;
+  }
+
+  /** For one that may: should there be none left, this is the document that is lost. */
+  #work(): DocumentHandle {
+    engine.workOn(this.#held);
+    return this.#live();
   }
 
   #check(status: Status, index?: number): void {

@@ -22,7 +22,8 @@ let atWork: Held | null = null;
 /** Says whose the next engine calls are; null is nobody's. @returns whose they were */
 export function workOn(held: Held | null): Held | null {
   const before = atWork;
-  atWork = held;
+  // Mostly it is the same; asking costs less than the collector's bookkeeping of a write.
+  if (before !== held) atWork = held;
   return before;
 }
 
