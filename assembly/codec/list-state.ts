@@ -10,7 +10,7 @@ import { MAKES, MOVES, itemAt, itemCreate, itemOf, readValues } from "../crdt/li
 import { Sequence, findVersion, foundEntry, foundLeaf, sizeOf, spanLength } from "../crdt/sequence-tree";
 import { spanRecord } from "./prediction";
 import { isInside, packedAt, packedBytes, readPacked } from "./snapshot-read";
-import { writePacked } from "./snapshot-write";
+import { isShallow, numberOfVersion, writePacked } from "./snapshot-write";
 import { valueEnd } from "./values";
 
 /** What is unpacked is at most this many times the bytes at hand, as a power of two: there are no units to count on. */
@@ -26,15 +26,17 @@ export function writeItems(doc: Document, sequence: Sequence, spans: Table, body
   let next: u32 = 0;
   for (let i: u32 = 0; i < spans.count; i++) {
     const span = spanRecord(spans.start + <usize>i * 24);
-    const end = span.lv + sizeOf(span.length);
-    for (let lv = span.lv; lv < end; lv++) {
+    const from = isShallow ? span.left : span.lv;
+    const end = from + sizeOf(span.length);
+    for (let lv = from; lv < end; lv++) {
       if (unitAt(doc, lv) == MAKES) continue;
-      writeU64(moves, zigzag(<i64>lv - <i64>next));
-      next = lv + 1;
+      const number = numberOfVersion(lv);
+      writeU64(moves, zigzag(<i64>number - <i64>next));
+      next = number + 1;
       count++;
       if (span.length < 0) continue;
       const item = itemAt(itemOf(doc, lv));
-      writeU32(shown, lv - item.first);
+      writeU32(shown, number - numberOfVersion(item.first));
       writeU64(shown, doc.stamp - item.stamp);
     }
   }

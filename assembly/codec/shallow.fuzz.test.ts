@@ -23,7 +23,12 @@ function load(replica: string, ...updates: Uint8Array[]): EngineDocument {
 function edit(doc: EngineDocument, random: Random, reach = Infinity): void {
   const length = Math.min(reach, doc.textLength(text(doc)));
   const at = outsidePair(content(doc), random.int(length + 1));
-  switch (random.int(10)) {
+  const list = doc.container(['list'], Kind.List);
+  const items = doc.listLength(list);
+  switch (random.int(13)) {
+    case 10: doc.listInsert(list, random.int(items + 1), [random.int(9), `${random.int(9)}`]); break;
+    case 11: if (items > 0) doc.listDelete(list, random.int(items), 1); break;
+    case 12: if (items > 0) doc.listMove(list, random.int(items), random.int(items), 1 + random.int(9)); break;
     case 0: doc.mapSet(rootContainer, random.pick(['k', 'l']), random.int(9), 1 + random.int(9)); break;
     case 1: doc.setAdd(doc.container(['set'], Kind.Set), random.int(5)); break;
     case 2: doc.setDelete(doc.container(['set'], Kind.Set), random.int(5)); break;

@@ -53,18 +53,21 @@ function choose(doc: Document): void {
   memory.fill(numbers, 0xff, bytes);
   for (let i: u32 = 0; i < doc.containers.count; i++) {
     const container = containerAt(doc, i);
-    if (container.kind == <u32>Kind.Text && container.state != 0) chooseIn(changetype<Sequence>(container.state));
+    const isText = container.kind == <u32>Kind.Text;
+    if ((isText || container.kind == <u32>Kind.List) && container.state != 0) chooseIn(changetype<Sequence>(container.state), isText);
   }
 }
 
-function chooseIn(sequence: Sequence): void {
+/** A list keeps all its positions: moves name them. */
+function chooseIn(sequence: Sequence, isText: bool): void {
   let isRun = false;
   for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
     for (let i: u32 = 0; i < leafCount(leaf); i++) {
       const length = spanLength(leaf, i);
       const lv = spanLv(leaf, i);
-      for (let k: i32 = 0; k < length; k++) setNumber(lv + k, VISIBLE);
-      if (length < 0 && !isRun) setNumber(lv, HOLDER);
+      const whole = isText ? max<i32>(length, 0) : sizeOf(length);
+      for (let k: u32 = 0; k < <u32>whole; k++) setNumber(lv + k, VISIBLE);
+      if (isText && length < 0 && !isRun) setNumber(lv, HOLDER);
       isRun = length < 0;
     }
   }

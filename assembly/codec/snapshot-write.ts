@@ -28,7 +28,7 @@ import { writeUtf8 } from "./utf8";
 const PACK_BYTES_MIN: usize = 64;
 
 /** Without history: see shallow.ts. */
-let isShallow: bool = false;
+export let isShallow: bool = false;
 
 /** Appends the block. The caller has sealed the open batch. */
 export function writeSnapshot(doc: Document, out: Writer, withoutHistory: bool): void {
@@ -183,21 +183,22 @@ function writeSequence(doc: Document, container: Container, body: Writer): void 
     return;
   }
   const sequence = changetype<Sequence>(container.state);
-  const spans = listSpans(sequence);
+  const isText = container.kind == <u32>Kind.Text;
+  const spans = listSpans(sequence, isText);
   writeU32(body, spans.count);
   writeSpanColumns(spans, body);
   writeExceptions(spans, body);
-  if (container.kind == <u32>Kind.List) return writeItems(doc, sequence, spans, body);
+  if (!isText) return writeItems(doc, sequence, spans, body);
   writeVisible(doc, sequence, body);
   writeDeletedPairs(doc, spans, body);
 }
 
-function listSpans(sequence: Sequence): Table {
+function listSpans(sequence: Sequence, isText: bool): Table {
   const spans = scratchTable(1, 24);
   for (let leaf = sequence.first; leaf != 0; leaf = leafNext(leaf)) {
     for (let i: u32 = 0; i < leafCount(leaf); i++) {
       if (isShallow) {
-        listKept(spans, leaf, i);
+        listKept(spans, leaf, i, isText);
         continue;
       }
       const span = spanRecord(tableAdd(scratchArena(), spans, 24));
@@ -211,22 +212,27 @@ function listSpans(sequence: Sequence): Table {
   return spans;
 }
 
-/** What is kept, as spans under their new numbers; origins are what the reader predicts. */
-function listKept(spans: Table, leaf: usize, entry: u32): void {
-  const lv = numberKept(spanLv(leaf, entry));
-  const length = max<i32>(spanLength(leaf, entry), -1);
-  if (lv == DROPPED) return;
-  if (spans.count != 0 && length > 0) {
+/** What is kept, as spans under their new numbers. Origins are what the reader predicts, so `left` may say which versions they are here. */
+function listKept(spans: Table, leaf: usize, entry: u32, isText: bool): void {
+  const lv = spanLv(leaf, entry);
+  const number = numberKept(lv);
+  if (number == DROPPED) return;
+  const length = spanLength(leaf, entry);
+  if (spans.count != 0 && length > 0 && isText) {
     const last = spanRecord(spans.start + <usize>(spans.count - 1) * 24);
-    if (last.length > 0 && last.lv + <u32>last.length == lv) {
+    if (last.length > 0 && last.lv + <u32>last.length == number) {
       last.length += length;
       return;
     }
   }
   const span = spanRecord(tableAdd(scratchArena(), spans, 24));
-  span.lv = lv;
-  span.length = length;
+  span.lv = number;
+  span.length = isText ? max<i32>(length, -1) : length;
+  span.left = lv;
 }
+
+/** A version's number in the snapshot being written. */
+export function numberOfVersion(lv: u32): u32 { return isShallow ? numberKept(lv) : lv; }
 
 function writeSpanColumns(spans: Table, body: Writer): void {
   const versions = scratchWriter(1);

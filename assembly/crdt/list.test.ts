@@ -275,7 +275,7 @@ describe('what a hostile peer says of a list', () => {
   });
 
   /** Four elements of one replica: spans as zigzag steps and sizes × 2 + isDeleted, then what only lists have. */
-  const oneList = (versions: number[], lengths: number[], ...state: Part[]) => snapshot(fixed64(1000n), 1, fixed64(a), 4, 4, [1, 0, 4],
+  const oneList = (versions: number[], lengths: number[], ...state: Part[]) => snapshot(fixed64(1000n), 1, fixed64(a), 4, 4, [1, 8, 0],
     1, 0, Kind.List, 'list', 0, [versions.length, versions.length, versions, lengths.length, lengths, 0, 0], state);
   const values = (count: number): Part => [0, count, new Uint8Array(count)];
 
@@ -308,7 +308,7 @@ describe('what a hostile peer says of a list', () => {
     const doc = empty(b, author.take()!);
     const digest = doc.digest();
     for (const [seq, kind] of [[5, [1, 6]], [6, 0]] as const) {
-      const other = snapshot(fixed64(1000n), 1, fixed64(a), seq, 4, [1, 0, 4], 1, 0, Kind.List, 'list', 0, [2, 2, [0, 0], 2, [6, 3], 0, 0], values(3), kind);
+      const other = snapshot(fixed64(1000n), 1, fixed64(a), seq, 4, [1, 8, 0], 1, 0, Kind.List, 'list', 0, [2, 2, [0, 0], 2, [6, 3], 0, 0], values(3), kind);
       if (kind !== 0) expect(() => doc.apply(other)).toThrow(expect.objectContaining({ code: 'invalid_update' }));
       else expect(doc.apply(other).applied).toBe(1);
       expect(doc.digest() === digest).toBe(kind !== 0);

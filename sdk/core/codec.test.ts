@@ -65,7 +65,7 @@ describe('the format', () => {
     doc.listInsert(list, 2, [true]);
     const moved = doc.take()!;
     expect(hex(moved)).toBe(hex(bytes('10 1c a100000000000000 04 03 04 0000e80300000000 1f 03 00 09 03 01 98 01 02')));
-    expect(hex(doc.snapshot())).toBe(hex(bytes('12 36 bdb20abc 0000e80300000000 01 a100000000000000 06 05 01 00 05'
+    expect(hex(doc.snapshot())).toBe(hex(bytes('12 36 4544261c 0000e80300000000 01 a100000000000000 06 05 01 0a 00'
       + '01 00 03 04 6c697374 00 02 02 00 00 02 05 06 00 00 00 04 00 03 02 02 01 06 03 00')));
     expect([doc.digest(), hex(voidOf(moved))]).toEqual(['fe9242cc00f7a65b', '110ba100000000000000040302']);
   });

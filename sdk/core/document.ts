@@ -345,29 +345,29 @@ export class EngineDocument {
 
   // ---- list ---------------------------------------------------------------------------------------
 
-  listLength(container: number): number { return engine.text_length(this.#live(), container); }
+  listLength(container: number): number { return engine.text_length(this.#work(), container); }
 
   listInsert(container: number, index: number, values: readonly unknown[]): void {
     checkIndex(index);
-    this.#check(engine.list_insert(this.#live(), container, index, putRun(values)), index);
+    this.#check(engine.list_insert(this.#work(), container, index, putRun(values)), index);
   }
 
   listDelete(container: number, index: number, count: number): void {
     checkIndex(index);
     checkIndex(count);
-    this.#check(engine.list_delete(this.#live(), container, index, count), index);
+    this.#check(engine.list_delete(this.#work(), container, index, count), index);
   }
 
   /** After it the item from `from` stands at `to`. */
   listMove(container: number, from: number, to: number, nowMs: number): void {
     checkIndex(from);
     checkIndex(to);
-    this.#check(engine.list_move(this.#live(), container, from, to, nowMs), from);
+    this.#check(engine.list_move(this.#work(), container, from, to, nowMs), from);
   }
 
   /** Values from … to, frozen; the caller has checked the range. */
   listRead(container: number, from: number, to: number): JsonValue[] {
-    engine.list_read(this.#live(), container, from, to);
+    engine.list_read(this.#work(), container, from, to);
     return decodeRun(outboxView());
   }
 
