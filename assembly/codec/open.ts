@@ -50,6 +50,7 @@ function openAdd(doc: Document, kind: u32, container: u32, units: u32): OpenOp {
 /** The kind of an insertion into a list, in the open batch only. */
 export const INSERT_VALUES: u32 = 8;
 
+/** An insertion or a move. No move goes on from another: its left origin is never where its item stands. */
 export function openInsert(doc: Document, kind: u32, container: u32, lv: u32, count: u32, left: u32, right: u32): void {
   if (doc.open.count > 0) {
     const last = openAt(doc, doc.open.count - 1);
@@ -60,14 +61,6 @@ export function openInsert(doc: Document, kind: u32, container: u32, lv: u32, co
     }
   }
   const op = openAdd(doc, kind, container, count);
-  op.a = lv;
-  op.b = left;
-  op.c = right;
-}
-
-export function openMove(doc: Document, first: u32, lv: u32, left: u32, right: u32, stamp: u64): void {
-  const op = openAdd(doc, OpKind.Move, first, 1);
-  op.stamp = stamp;
   op.a = lv;
   op.b = left;
   op.c = right;

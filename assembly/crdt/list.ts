@@ -6,19 +6,19 @@
 // Deleting beats moving: it names the item, frees its value, and whatever moves arrive find nothing to move.
 // Idea: Kleppmann, "Moving Elements in List CRDTs", 2020.
 
-import { EventKind, Limit, Status } from "../abi";
+import { EventKind, Limit, OpKind, Status } from "../abi";
 import { cellAlloc, cellFree } from "../memory/arena";
 import { Writer, writeByte, writeBytes } from "../memory/bytes";
 import { NONE, mapDelete, mapGet, mapSet } from "../memory/hashmap";
 import { Document, TAG_ITEM, eventAdd, touch, versionsReserve } from "../document";
-import { authorOf, replicaAt, versionsAdd } from "../replica";
+import { authorOf, replicaAt } from "../replica";
 import { tick, wins, witness } from "../time/hlc";
-import { INSERT_VALUES, openDelete, openInsert, openMove } from "../codec/open";
+import { INSERT_VALUES, openAt, openDelete } from "../codec/open";
 import { COUNT_BAD, countValues, valueEnd } from "../codec/values";
-import { deleteVersions, insertHere, integrate, originLeft, originRight, seekInsertion } from "./sequence";
+import { deleteVersions, integrate, seekInsertion } from "./sequence";
 import { Sequence, findVersion, findVisible, foundEntry, foundLeaf, foundOffset, indexOf, spanLv } from "./sequence-tree";
 import { tombstone } from "./spans";
-import { isExhausted, sequenceOf } from "./text";
+import { insertElements, isExhausted, sequenceOf } from "./text";
 
 /** What a list has where a text has its units: does a position make an item, or move one? Kept for tombstones too. */
 export const MAKES: u32 = 0;
@@ -95,22 +95,13 @@ export function listInsert(doc: Document, container: u32, index: u32, from: usiz
   if (count == COUNT_BAD) return bytes > <u32>Limit.ValueBytes ? Status.TooLarge : Status.InvalidUpdate;
   if (count == 0) return Status.Ok;
   if (isExhausted(doc, count) || count > <u32>Limit.Versions - doc.versions) return Status.Exhausted;
-  const lv = positionsAdd(doc, sequence, index, count, MAKES);
-  openInsert(doc, INSERT_VALUES, container, lv, count, originLeft, originRight);
+  versionsReserve(doc, doc.versions + count);
+  for (let i: u32 = 0; i < count; i++) setMoves(doc, doc.versions + i, MAKES);
+  seekInsertion(doc, sequence, index);
+  const lv = insertElements(doc, INSERT_VALUES, container, sequence, index, count);
   writeBytes(doc.openValues, from, bytes);
   itemsCreate(doc, lv, count, from);
-  touch(doc, container);
   return Status.Ok;
-}
-
-/** New positions of this replica at visible `index`. */
-function positionsAdd(doc: Document, sequence: Sequence, index: u32, count: u32, moves: u32): u32 {
-  versionsReserve(doc, doc.versions + count);
-  seekInsertion(doc, sequence, index);
-  const lv = versionsAdd(doc, doc.self, count);
-  for (let i: u32 = 0; i < count; i++) setMoves(doc, lv + i, moves);
-  insertHere(doc, sequence, index, lv, count);
-  return lv;
 }
 
 export function listDelete(doc: Document, container: u32, index: u32, count: u32): Status {
@@ -132,12 +123,15 @@ export function listMove(doc: Document, container: u32, from: u32, to: u32, nowM
   if (from == to) return Status.Ok;
   if (isExhausted(doc, 1) || doc.versions >= <u32>Limit.Versions) return Status.Exhausted;
   const item = itemHere(doc, sequence, from);
-  const lv = positionsAdd(doc, sequence, to > from ? to + 1 : to, 1, MOVES);
+  versionsReserve(doc, doc.versions + 1);
+  setMoves(doc, doc.versions, MOVES);
+  if (to > from) to++;
+  seekInsertion(doc, sequence, to);
+  const lv = insertElements(doc, OpKind.Move, itemAt(item).first, sequence, to, 1);
   const stamp = tick(doc, nowMs);
-  openMove(doc, itemAt(item).first, lv, originLeft, originRight, stamp);
+  openAt(doc, doc.open.count - 1).stamp = stamp;
   deleteVersions(doc, itemAt(item).place, 1);
   itemPut(doc, item, lv, stamp);
-  touch(doc, container);
   return Status.Ok;
 }
 

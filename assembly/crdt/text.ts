@@ -25,7 +25,7 @@ export function textInsertUnit(doc: Document, container: u32, index: u32, unit: 
   if (isExhausted(doc, 1) || doc.versions >= <u32>Limit.Versions) return Status.Exhausted;
   versionsReserve(doc, doc.versions + 1);
   store<u16>(doc.units + ((<usize>doc.versions) << 1), <u16>unit);
-  insertUnits(doc, container, sequence, index, 1);
+  insertElements(doc, OpKind.Insert, container, sequence, index, 1);
   return Status.Ok;
 }
 
@@ -40,7 +40,7 @@ export function textInsert(doc: Document, container: u32, index: u32, from: usiz
   const target = doc.units + ((<usize>doc.versions) << 1);
   memory.copy(target, from, <usize>count << 1);
   mendSurrogates(target, count);
-  insertUnits(doc, container, sequence, index, count);
+  insertElements(doc, OpKind.Insert, container, sequence, index, count);
   return Status.Ok;
 }
 
@@ -49,12 +49,16 @@ export function isExhausted(doc: Document, count: u32): bool {
   return <u64>replicaAt(doc, doc.self).seq + <u64>count >= 0xfffffff0;
 }
 
-/** The caller has sought the place, and nothing has moved since. */
-function insertUnits(doc: Document, container: u32, sequence: Sequence, index: u32, count: u32): void {
+/**
+ * New elements of this replica, in the sequence and in the open batch as an op of `kind` that names `subject`; returns the first. The
+ * caller has sought the place, and nothing has moved since.
+ */
+export function insertElements(doc: Document, kind: u32, subject: u32, sequence: Sequence, index: u32, count: u32): u32 {
   const lv = versionsAdd(doc, doc.self, count);
   insertHere(doc, sequence, index, lv, count);
-  touch(doc, container);
-  openInsert(doc, OpKind.Insert, container, lv, count, originLeft, originRight);
+  touch(doc, sequence.container);
+  openInsert(doc, kind, subject, lv, count, originLeft, originRight);
+  return lv;
 }
 
 /** Replaces every surrogate that has no partner. */
