@@ -9,15 +9,15 @@ import { blocksUsed, limitBlocks } from "./memory/blocks";
 import { inboxStart, mailCell, outboxWriter, reserveInbox, sendView, sendWriter, setMail } from "./memory/mailbox";
 import { NONE, seedHashes } from "./memory/hashmap";
 import { scratchFree } from "./memory/scratch";
-import { writeBytes, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
+import { writeBytes, writeFixed32, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
 import { Document, containerAt, containerOpen, documentCreate, documentFinish, documentFree, documentLose, keyAt, keyOpen, receiving } from "./document";
-import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, versionOf } from "./replica";
+import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf } from "./replica";
 import { stampOfMs, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
-import { readUnits } from "./crdt/sequence";
-import { findVersion, foundEntry, foundLeaf, indexOf, leafOf, leafSequence, spanLength } from "./crdt/sequence-tree";
+import { anchorBehind, readUnits } from "./crdt/sequence";
+import { findVersion, foundEntry, foundLeaf, foundOffset, indexOf, leafOf, leafSequence, spanLength } from "./crdt/sequence-tree";
 import { elementAt as textElementAt, isExhausted, sequenceOf, textDelete, textInsert, textInsertUnit } from "./crdt/text";
-import { listDelete, listInsert, listMove, readItems, readValues } from "./crdt/list";
+import { itemAt, itemOf, listDelete, listInsert, listMove, readItems, readValues } from "./crdt/list";
 import { Entry, entryAt, entryFind, mapWrite } from "./crdt/map";
 import { SAFE_MAX, counterAdd, counterSum, isSafe } from "./crdt/counter";
 import { Dot, elementAt, elementFind, setAdd, setRemoveDot } from "./crdt/set";
@@ -359,14 +359,54 @@ export function text_element(doc: Document, container: u32, index: u32): bool {
   return true;
 }
 
+/** Runs of elements at visible indexes from … to: replica id, elem, count (16 bytes each) in the outbox. Items are called by what made them. */
+export function text_elements(doc: Document, container: u32, from: u32, to: u32, areItems: bool): void {
+  const writer = outboxWriter();
+  while (from < to) {
+    let lv = textElementAt(doc, container, from);
+    let count: u32 = 1;
+    if (areItems) lv = itemAt(itemOf(doc, lv)).first;
+    else count = min<u32>(min<u32>(<u32>spanLength(foundLeaf, foundEntry) - foundOffset, rowEnd(doc, rowOf(doc, lv)) - lv), to - from);
+    writeFixed64(writer, replicaAt(doc, authorOf(doc, lv)).id);
+    writeFixed32(writer, elemOf(doc, lv));
+    writeFixed32(writer, count);
+    from += count;
+  }
+  sendWriter();
+}
+
 const elemCell: usize = memory.data(4, 4);
+
+/**
+ * The next insertion into this text or list goes right behind elements elem … elem + count, as far as those follow each
+ * other, wherever its index points; returns how many do. 0: they are not here, and it goes by its index again.
+ */
+export function text_anchor(doc: Document, container: u32, high: u32, low: u32, elem: u32, count: u32): u32 {
+  const lv = versionHere(doc, container, high, low, elem);
+  let here: u32 = 0;
+  while (lv != NIL && here < count && versionOf(doc, replicaFind(doc, joined(high, low)), elem + here) == lv + here) here++;
+  return anchorBehind(doc, sequenceOf(doc, container), lv, here);
+}
+
+/** The element's version, NIL when it is not in this container. */
+function versionHere(doc: Document, container: u32, high: u32, low: u32, elem: u32): u32 {
+  const replica = replicaFind(doc, joined(high, low));
+  if (replica == NONE) return NIL;
+  const lv = versionOf(doc, replica, elem);
+  return lv == NIL || leafSequence(leafOf(doc, lv)).container != container ? NIL : lv;
+}
+
+/** Where the item that an element made stands now, -1 when it is deleted or not here. O(log n). */
+export function list_find(doc: Document, container: u32, high: u32, low: u32, elem: u32): i32 {
+  const lv = versionHere(doc, container, high, low, elem);
+  const item = lv == NIL ? NONE : itemOf(doc, lv);
+  return item == NONE ? -1 : <i32>indexOf(doc, itemAt(item).place);
+}
 
 /** Visible index of an element, shifted past it when `isAfter` and it is visible; -1 when it is not here. O(log n). */
 export function text_resolve(doc: Document, container: u32, high: u32, low: u32, elem: u32, isAfter: bool): i32 {
-  const replica = replicaFind(doc, joined(high, low));
-  if (replica == NONE) return -1;
-  const lv = versionOf(doc, replica, elem);
-  if (lv == NIL || leafSequence(leafOf(doc, lv)).container != container) return -1;
+  const lv = versionHere(doc, container, high, low, elem);
+  if (lv == NIL) return -1;
   const index = indexOf(doc, lv);
   findVersion(doc, lv);
   return <i32>index + (isAfter && spanLength(foundLeaf, foundEntry) > 0 ? 1 : 0);

@@ -35,6 +35,8 @@ export class Sequence {
   cursorWidth: u32;
   /** Width the cursor's leaf has gained and its ancestors have not been told of. */
   owed: i32;
+  /** One more than the element behind which the next insertion goes; 0 leaves it to its index. */
+  anchor: u32;
 }
 
 // @ts-ignore: decorator

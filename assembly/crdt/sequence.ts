@@ -31,7 +31,8 @@ export function seekInsertion(doc: Document, sequence: Sequence, index: u32): bo
  * The left origin is the visible element before; the right origin what follows it in the full sequence.
  */
 export function insertHere(doc: Document, sequence: Sequence, index: u32, lv: u32, count: u32): void {
-  if (index == 0) return insertFirst(doc, sequence, lv, count);
+  if (sequence.anchor != 0) findAnchor(doc, sequence);
+  else if (index == 0) return insertFirst(doc, sequence, lv, count);
   const leaf = foundLeaf;
   const entry = foundEntry;
   const left = spanLv(leaf, entry) + foundOffset;
@@ -39,6 +40,32 @@ export function insertHere(doc: Document, sequence: Sequence, index: u32, lv: u3
   originLeft = left;
   originRight = right;
   insertAfter(doc, sequence, leaf, entry, foundOffset, lv, count, left, right);
+}
+
+// ---- behind an element, whether it shows or not ---------------------------------------------------
+
+/** The next insertion goes behind the last of `count` versions from `lv` on that follow each other; returns how many do. */
+export function anchorBehind(doc: Document, sequence: Sequence, lv: u32, count: u32): u32 {
+  const length = runLength(doc, lv, count);
+  const isInPair = length != 0 && isHigh(unitAt(doc, lv + length - 1));
+  sequence.anchor = length == 0 || isInPair ? 0 : lv + length;
+  return isInPair ? 0 : length;
+}
+
+function runLength(doc: Document, lv: u32, count: u32): u32 {
+  let length: u32 = 0;
+  while (length < count) {
+    findVersion(doc, lv + length);
+    const size = sizeOf(spanLength(foundLeaf, foundEntry));
+    length += size - foundOffset;
+    if (successor(foundLeaf, foundEntry, size - 1) != lv + length) break;
+  }
+  return min(length, count);
+}
+
+function findAnchor(doc: Document, sequence: Sequence): void {
+  findVersion(doc, sequence.anchor - 1);
+  sequence.anchor = 0;
 }
 
 function insertFirst(doc: Document, sequence: Sequence, lv: u32, count: u32): void {

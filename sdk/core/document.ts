@@ -40,6 +40,9 @@ export type EngineEvent =
 /** An element of a text, by its name everywhere. */
 export interface ElementName { replica: ReplicaId; elem: number }
 
+/** Elements elem, elem + 1 … of one replica. */
+export interface ElementRun extends ElementName { count: number }
+
 export class EngineDocument {
   /** Grows when a snapshot took the document's place: container numbers asked for before are void. */
   generation = 0;
@@ -337,6 +340,34 @@ export class EngineDocument {
     return { replica: replicaFromWords(view.getUint32(4, true), view.getUint32(0, true)), elem: view.getUint32(8, true) };
   }
 
+  /** The names of the elements from … to, in runs that count up, or of the items there; the caller has checked the range. */
+  textElements(container: number, from: number, to: number, areItems = false): ElementRun[] {
+    engine.text_elements(this.#live(), container, from, to, areItems);
+    const words = outboxWords();
+    const runs: ElementRun[] = [];
+    for (let at = 0; at < words.length; at += 4) {
+      runs.push({ replica: replicaFromWords(words[at + 1], words[at]), elem: words[at + 2], count: words[at + 3] });
+    }
+    return runs;
+  }
+
+  /**
+   * Runs an insertion or a move that goes right behind elements `name` …, tombstones or not, wherever its index points.
+   *
+   * @param insert  is given how many of `count` elements follow each other, not called when they are not here
+   * @returns that number
+   */
+  behind(container: number, { replica, elem }: ElementName, count: number, insert: (count: number) => void): number {
+    const [high, low] = replicaToWords(replica);
+    const here = engine.text_anchor(this.#live(), container, high, low, elem, count);
+    try {
+      if (here > 0) insert(here);
+    } finally {
+      engine.text_anchor(this.#live(), container, high, low, elem, 0);
+    }
+    return here;
+  }
+
   /** Where an element stands, or would stand were it not deleted; -1 when it is not here. O(log n). */
   textResolve(container: number, name: ElementName, isAfter: boolean): number {
     const [high, low] = replicaToWords(name.replica);
@@ -366,6 +397,12 @@ export class EngineDocument {
   }
 
   /** Values from … to, frozen; the caller has checked the range. */
+  /** Where an item stands, by what made it; -1 when it is deleted or not here. */
+  listFind(container: number, { replica, elem }: ElementName): number {
+    const [high, low] = replicaToWords(replica);
+    return engine.list_find(this.#live(), container, high, low, elem);
+  }
+
   listRead(container: number, from: number, to: number): JsonValue[] {
     engine.list_read(this.#work(), container, from, to);
     return decodeRun(outboxView());

@@ -2,27 +2,29 @@
 // same time stays, as it would had it been one value.
 
 import { Kind, type EngineDocument, type EngineEvent } from '../core/document.js';
+import type { History } from './history.js';
 
 /** Empties every container under one key of a map, depth first. @returns what that changed, for those who listen */
-export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number): EngineEvent[] {
+export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number, history: History | null): EngineEvent[] {
   return engine.containers().flatMap((container, number) => (
-    container.exists && container.parent === parent && container.key === key ? remove(engine, number, container, nowMs) : []
+    container.exists && container.parent === parent && container.key === key ? remove(engine, number, container, nowMs, history) : []
   ));
 }
 
 /** Empties a container and says at its key that it is gone. */
-function remove(engine: EngineDocument, number: number, { kind, parent, key }: { kind: Kind; parent: number; key: string }, nowMs: number): EngineEvent[] {
+function remove(engine: EngineDocument, number: number, { kind, parent, key }: { kind: Kind; parent: number; key: string }, nowMs: number, history: History | null): EngineEvent[] {
   const isGone = engine.mapDelete(parent, key, nowMs, true);
-  return [...clear(engine, number, kind, nowMs), ...(isGone ? [{ kind: 'key', container: parent, key } as const] : [])];
+  history?.clearing(number, kind);
+  return [...clear(engine, number, kind, nowMs, history), ...(isGone ? [{ kind: 'key', container: parent, key } as const] : [])];
 }
 
-function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number): EngineEvent[] {
+function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number, history: History | null): EngineEvent[] {
   switch (kind) {
     case Kind.Text:
     case Kind.List: return clearSequence(engine, number, kind);
     case Kind.Counter: return clearCounter(engine, number);
     case Kind.Set: return engine.setClear(number) ? [{ kind: 'set', container: number }] : [];
-    case Kind.Map: return clearMap(engine, number, nowMs);
+    case Kind.Map: return clearMap(engine, number, nowMs, history);
     default: return [];
   }
 }
@@ -42,13 +44,13 @@ function clearCounter(engine: EngineDocument, number: number): EngineEvent[] {
   return [{ kind: 'counter', container: number }];
 }
 
-function clearMap(engine: EngineDocument, number: number, nowMs: number): EngineEvent[] {
+function clearMap(engine: EngineDocument, number: number, nowMs: number, history: History | null): EngineEvent[] {
   const deleted = engine.mapKeys(number).map((key): EngineEvent => {
     engine.mapDelete(number, key, nowMs);
     return { kind: 'key', container: number, key };
   });
   const nested = engine.containers().flatMap((container, child) => (
-    container.exists && child !== number && container.parent === number ? remove(engine, child, container, nowMs) : []
+    container.exists && child !== number && container.parent === number ? remove(engine, child, container, nowMs, history) : []
   ));
   return [...deleted, ...nested];
 }

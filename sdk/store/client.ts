@@ -17,9 +17,12 @@ import { Replication, type ReplicationHost } from './replication.js';
 import type { DocumentSet } from './set.js';
 import { StatusBoard, type Status } from './status.js';
 import type { Text } from './text.js';
+import { Undo, checkUndoOptions, undoKey, type UndoOptions } from './undo.js';
 
 /** What `open` has made ready. */
 export interface ClientParts {
+  /** Names the store on this device. */
+  name: string;
   storage: ResilientStorage;
   claim: ReplicaClaim;
   /** The claimed replica has written on this device before. */
@@ -30,6 +33,14 @@ export interface ClientParts {
 }
 
 interface Opened { document: Document<any>; replication: Replication }
+
+/** A line between the tabs of this device that does not keep a process alive. */
+function channelOf(name: string): BroadcastChannel | null {
+  if (typeof BroadcastChannel === 'undefined') return null;
+  const channel = new BroadcastChannel(name);
+  (channel as { unref?(): void }).unref?.();
+  return channel;
+}
 
 const pendingPrefix = 'pending/';
 const removedPrefix = 'removed/';
@@ -51,6 +62,7 @@ export class Client {
   /** Documents opened only to send what an earlier session left. */
   readonly #resumed = new Set<string>();
   readonly #presences = new Map<string, Presence<any>>();
+  readonly #undos = new Map<string, Undo>();
   readonly #host: ReplicationHost;
   #resuming: Promise<unknown> = Promise.resolve();
   #line: ConnectionStatus = { connection: 'offline' };
@@ -118,6 +130,7 @@ export class Client {
       this.#touched.add(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
       this.#opened.set(id, opened);
+      for (const undo of this.#undos.values()) undo.attach(document);
       opened.replication.ready.catch((error: unknown) => this.#fail(asHeadwaterError(error)));
     }
     return opened;
@@ -126,6 +139,27 @@ export class Client {
   #checkId(id: string): void {
     this.#checkOpen();
     checkDocumentId(id);
+  }
+
+  // ---- undo ---------------------------------------------------------------------------------------
+
+  /** Undo and redo of what is edited from now on, and of what earlier sessions and other tabs left. One per name. */
+  undo(options: UndoOptions = {}): Undo {
+    this.#checkOpen();
+    checkUndoOptions(options);
+    const key = undoKey(options);
+    let undo = this.#undos.get(key);
+    if (!undo) {
+      undo = new Undo(options, {
+        document: (id) => this.document(id),
+        storage: this.#parts.storage,
+        now: Date.now,
+        channel: channelOf(`headwater/${this.#parts.name}/undo`),
+      });
+      this.#undos.set(key, undo);
+      for (const { document } of this.#opened.values()) undo.attach(document);
+    }
+    return undo;
   }
 
   // ---- presence -----------------------------------------------------------------------------------
@@ -179,6 +213,7 @@ export class Client {
   async #close(): Promise<void> {
     for (const { document } of [...this.#opened.values()]) document.close();
     this.#connection?.dispose();
+    await Promise.all([...this.#undos.values()].map((undo) => undo.close()));
     await Promise.all(this.#closing.values());
     await this.#parts.storage.close();
     this.#parts.claim.release();

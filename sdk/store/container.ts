@@ -5,6 +5,7 @@
 
 import { HeadwaterError } from '../core/errors.js';
 import type { EngineDocument, EngineEvent, Kind } from '../core/document.js';
+import type { History } from './history.js';
 import { Listeners } from './observable.js';
 import type { Write } from './write.js';
 
@@ -13,6 +14,8 @@ export interface Holder {
   readonly engine: EngineDocument;
   /** Grows whenever container numbers are void. */
   readonly generation: number;
+  /** Hears of own edits while somebody may want to undo them. */
+  readonly history: History | null;
   /** Runs edits as one transaction, or inside the current one. */
   edit(change: () => void): Write;
   /** An edit has been made in the engine: it is a transaction of its own, unless it is inside one. */

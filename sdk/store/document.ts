@@ -9,6 +9,7 @@ import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { clearContainers } from './clear.js';
 import type { Holder, Observed } from './container.js';
+import type { History } from './history.js';
 import { Counter } from './counter.js';
 import { FieldCache } from './fields.js';
 import { List } from './list.js';
@@ -56,6 +57,8 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   /** Of the replica that own ops are written under now. */
   #ledger!: Ledger;
   readonly #fields = new FieldCache<T>();
+  /** Hears of own edits while somebody may want to undo them. */
+  history: History | null = null;
   #depth = 0;
   /** The own replica's last seq, as of the last transaction; kept up only while `#isHeard`. */
   #seq = 0;
@@ -116,14 +119,18 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   /** Deletes a field, and empties the containers of that name as this replica sees them. */
   delete(key: keyof T & string): Write {
     return this.edit(() => {
+      const before = this.history && this.engine.mapGet(rootContainer, key);
       const isDeleted = this.engine.mapDelete(rootContainer, key, Date.now());
-      const cleared = clearContainers(this.engine, rootContainer, key, Date.now());
+      this.history?.valueSet([], key, before, undefined);
+      const cleared = clearContainers(this.engine, rootContainer, key, Date.now(), this.history);
       this.distribute(isDeleted ? [{ kind: 'key', container: rootContainer, key }, ...cleared] : cleared);
     });
   }
 
   #setField(key: string, value: unknown): void {
+    const before = this.history && this.engine.mapGet(rootContainer, key);
     this.engine.mapSet(rootContainer, key, value, Date.now());
+    this.history?.valueSet([], key, before, value);
     if (this.#watched.size > 0) this.distribute([{ kind: 'key', container: rootContainer, key }]);
   }
 
@@ -179,6 +186,7 @@ export class LiteDocument<T extends object = Fields> implements Holder {
     const ops = seq - this.#seq;
     if (ops === 0) return;
     this.#seq = seq;
+    if (this.history) this.history.transaction++;
     this.#attachment?.changed(ops);
     if (this.#updates.count > 0) this.#tellUpdate(this.#engine.tell());
     this.#finish(true);

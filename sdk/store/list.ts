@@ -46,6 +46,7 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
     checkIndex(index, 'index');
     return this.holder.edit(() => {
       this.engine.listInsert(this.number, index, values);
+      this.holder.history?.itemsIn(this.path, this.number, index, values.length);
       if (this.isWatched && values.length > 0) this.#note({ index, deleted: 0, inserted: this.#read(index, values.length) });
     });
   }
@@ -54,7 +55,9 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
     checkIndex(index, 'index');
     checkIndex(count, 'count');
     return this.holder.edit(() => {
+      const removal = this.holder.history?.itemsOut(this.path, this.number, index, count);
       this.engine.listDelete(this.number, index, count);
+      if (removal) this.holder.history!.note(removal);
       if (count > 0) this.#note({ index, deleted: count, inserted: [] });
     });
   }
@@ -64,7 +67,9 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
     checkIndex(from, 'from');
     checkIndex(to, 'to');
     return this.holder.edit(() => {
+      const move = from !== to && this.holder.history?.move(this.path, this.number, from);
       this.engine.listMove(this.number, from, to, Date.now());
+      if (move) this.holder.history!.note(move);
       if (from === to || !this.isWatched) return;
       this.#note({ index: from, deleted: 1, inserted: [] });
       this.#note({ index: to, deleted: 0, inserted: this.#read(to, 1) });

@@ -19,16 +19,26 @@ export class DocumentMap extends SimpleHandle {
 
   /** @throws HeadwaterError `invalid_argument` unless key and value are fit */
   set(key: string, value: unknown): Write {
+    const before = this.holder.history && this.get(key);
     this.engine.mapSet(this.number, key, value, Date.now());
+    this.holder.history?.valueSet(this.path, key, before, value);
     return this.wrote();
   }
 
   /** Deletes the value of a key and empties the containers there, as this replica sees them. */
   delete(key: string): Write {
     return this.holder.edit(() => {
-      this.wrote(this.engine.mapDelete(this.number, key, Date.now()));
-      this.holder.distribute(clearContainers(this.engine, this.number, key, Date.now()));
+      this.unset(key);
+      this.holder.distribute(clearContainers(this.engine, this.number, key, Date.now(), this.holder.history));
     });
+  }
+
+  /** Deletes the value of a key; containers there stay as they are. */
+  unset(key: string): Write {
+    const before = this.holder.history && this.get(key);
+    const isDeleted = this.engine.mapDelete(this.number, key, Date.now());
+    this.holder.history?.valueSet(this.path, key, before, undefined);
+    return this.wrote(isDeleted);
   }
 
   toJSON(): { [key: string]: JsonValue } { return containerToJSON(this.engine, this.number) as { [key: string]: JsonValue }; }

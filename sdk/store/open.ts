@@ -41,7 +41,7 @@ export async function openWith(options: OpenOptions, locks?: LockManager, retryM
   const storage = new ResilientStorage(storageFor(options.storage, name), { retryMs, onStatus: () => client?.storageChanged() });
   const known = await listReplicas(storage).catch(() => [] as ReplicaId[]);
   const claim = await claimReplica(storage, name, locks).catch(temporaryClaim);
-  client = new Client({ storage, claim, isReplicaUsed: known.includes(claim.replica), transport, token });
+  client = new Client({ name, storage, claim, isReplicaUsed: known.includes(claim.replica), transport, token });
   await client.resume();
   if (options.connect !== false) client.connect();
   return client;

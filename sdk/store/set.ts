@@ -15,14 +15,23 @@ export class DocumentSet<V = JsonValue> extends SimpleHandle {
 
   /** @throws HeadwaterError `invalid_argument` unless it is a JSON value */
   add(value: V): Write {
+    const isNew = this.holder.history !== null && !this.engine.setHas(this.number, value);
     this.engine.setAdd(this.number, value);
+    if (isNew) this.holder.history!.note({ path: this.path, kind: 'member', value: value as JsonValue, isIn: true });
     return this.wrote();
   }
 
   /** Removes a member, as this replica sees it; nothing happens when it is not one. */
-  delete(value: V): Write { return this.wrote(this.engine.setDelete(this.number, value)); }
+  delete(value: V): Write {
+    const isGone = this.engine.setDelete(this.number, value);
+    if (isGone) this.holder.history?.note({ path: this.path, kind: 'member', value: value as JsonValue, isIn: false });
+    return this.wrote(isGone);
+  }
 
-  clear(): Write { return this.wrote(this.engine.setClear(this.number)); }
+  clear(): Write {
+    this.holder.history?.setCleared(this.path, this.number);
+    return this.wrote(this.engine.setClear(this.number));
+  }
 
   /** The members, in the same order on every replica. O(n log n). */
   values(): V[] { return this.engine.setValues(this.number) as V[]; }

@@ -41,6 +41,7 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     checkIndex(index, 'index');
     checkText(text);
     this.engine.textInsert(this.number, index, text);
+    this.holder.history?.inserted(this.path, this.number, index, text.length);
     if (this.isWatched) this.#note({ index, deleted: 0, inserted: text });
     return this.holder.wrote();
   }
@@ -48,7 +49,9 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
   delete(index: number, count: number): Write {
     checkIndex(index, 'index');
     checkIndex(count, 'count');
+    const deletion = this.holder.history?.deletion(this.path, this.number, index, count);
     this.engine.textDelete(this.number, index, count);
+    if (deletion) this.holder.history!.note(deletion);
     if (this.isWatched) this.#note({ index, deleted: count, inserted: '' });
     return this.holder.wrote();
   }
