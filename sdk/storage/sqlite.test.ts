@@ -136,7 +136,8 @@ async function useEverything(storage: SqliteStorage): Promise<void> {
   expect(await storage.readMeta('k')).toEqual(bytes(7));
   const stored = await storage.load('d');
   expect(stored.snapshot).toEqual(bytes(1, 2));
-  expect(stored.records.map((record) => record.bytes[0])).toEqual([3]);
+  // An append whose answer was lost is made twice.
+  expect([...new Set(stored.records.map((record) => record.bytes[0]))]).toEqual([3]);
   await storage.remove('d');
   expect(await storage.documents()).toEqual([]);
   expect(await storage.quarantine()).toEqual([]);

@@ -4,6 +4,7 @@ import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { newReplicaId, type ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { checkDocumentId, isDocumentId } from '../wire/limits.js';
+import { askToPersist } from '../storage/persist.js';
 import type { ReplicaClaim } from '../storage/replicas.js';
 import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor } from '../storage/storage.js';
@@ -68,6 +69,7 @@ export class Client {
   #line: ConnectionStatus = { connection: 'offline' };
   #error: HeadwaterError | undefined;
   #pending = 0;
+  #isPersisted: boolean | undefined;
   #closed: Promise<void> | null = null;
 
   /** Apps call `open`. */
@@ -231,12 +233,20 @@ export class Client {
     this.#resuming = Promise.all(Array.from({ length: Math.min(resumedMax, left.length) }, work));
   }
 
-  async #resumeOne(id: string): Promise<void> {
+  #resumeOne(id: string): Promise<void> {
+    return this.visit(id, async (_, replication) => {
+      replication.recorder.isMarked = true;
+      await replication.synced();
+    });
+  }
+
+  /** Opens a document for as long as `work` takes, unless the app has it open anyway. */
+  async visit<T>(id: string, work: (document: Document<any>, replication: Replication) => Promise<T>): Promise<T> {
     if (!this.#opened.has(id)) this.#resumed.add(id);
     const { document, replication } = this.#open(id);
-    replication.recorder.isMarked = true;
     try {
-      await replication.synced();
+      await document.ready;
+      return await work(document, replication);
     } finally {
       if (this.#resumed.delete(id)) document.close();
     }
@@ -276,7 +286,11 @@ export class Client {
       push: (document, batches) => connection?.push(document, batches),
       stopSync: (document) => connection?.close(document),
       isLive: (document) => connection?.isLive(document) ?? false,
-      markPending: (document, isPending) => storage.writeMeta(pendingPrefix + document, isPending ? new Uint8Array(0) : null),
+      markPending: (document, isPending) => {
+        // There is something worth keeping now.
+        if (storage.kind !== 'memory') void askToPersist().then((isPersisted) => this.#persisted(isPersisted));
+        return storage.writeMeta(pendingPrefix + document, isPending ? new Uint8Array(0) : null);
+      },
       changed: (pendingOps) => {
         this.#pending += pendingOps;
         this.#board.changed();
@@ -314,6 +328,12 @@ export class Client {
     if (storage === 'ok') for (const id of unread) this.#opened.get(id)?.replication.reload();
   }
 
+  #persisted(isPersisted: boolean): void {
+    if (this.#isPersisted === isPersisted) return;
+    this.#isPersisted = isPersisted;
+    this.#board.changed();
+  }
+
   #fail(error: HeadwaterError): void {
     this.#error = error;
     this.#board.changed();
@@ -323,7 +343,7 @@ export class Client {
     const { storage, error: storageError } = this.#parts.storage.status;
     const { connection, progress } = this.#line;
     const error = this.#line.error ?? storageError ?? this.#error;
-    return { connection, pending: this.pending, storage, ...(error && { error }), ...(progress && { progress }) };
+    return { connection, pending: this.pending, storage, persisted: this.#isPersisted, ...(error && { error }), ...(progress && { progress }) };
   }
 
   #checkOpen(): void {

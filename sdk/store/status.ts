@@ -8,6 +8,8 @@ export interface Status {
   /** Own ops the server has not acked. */
   pending: number;
   storage: 'ok' | 'degraded';
+  /** Whether the browser has promised not to clear it; undefined until it was asked, which the first own write does. */
+  persisted: boolean | undefined;
   error?: HeadwaterError;
   progress?: { bytes: number; total: number };
 }

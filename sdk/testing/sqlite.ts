@@ -1,4 +1,5 @@
-// A SQLite that fails when a test says so, around a real one. Every statement is one step, and so is every commit.
+// A SQLite that fails when a test says so, around a real one. Every statement is one step, so is every commit, and so is every
+// answer: what fails there is done, and nobody knows.
 
 import type { SqliteDatabase, TransactionOptions, Work } from '../storage/sqlite-work.js';
 
@@ -23,9 +24,11 @@ export class FaultySqlite {
   readonly connect = async (): Promise<SqliteDatabase> => {
     const db = await this.open();
     return {
-      transaction: (work, options) => {
+      transaction: async (work, options) => {
         this.transactions.push(options);
-        return db.transaction(() => this.#watched(work()), options);
+        const result = await db.transaction(() => this.#watched(work()), options);
+        this.#step();
+        return result;
       },
       close: () => db.close(),
     };
