@@ -103,7 +103,7 @@ function rowOf(names: readonly string[], values: readonly SqlValue[]): SqlRow {
 
 /** SQLite only says that a file failed; the file system says why. */
 function named(error: unknown, { lastError }: Library['files']): unknown {
-  if (lastError?.name === 'QuotaExceededError') return withFaultName(error, 13);
+  if (lastError?.name === 'QuotaExceededError' || lastError?.message === 'short write') return withFaultName(error, 13);
   const { code } = error as { code?: unknown };
   return typeof code === 'number' ? withFaultName(error, code) : error;
 }

@@ -15,6 +15,18 @@ afterEach(() => world.close());
 
 function countersOf(client: Client): number { return client.counter('d').value; }
 
+describe('a device with very many documents', () => {
+  it('lists 100,000 of them without loading one', async () => {
+    const device = world.device();
+    await device.storage().append(Array.from({ length: 100_000 }, (_, i) => ({ document: `document ${i}`, records: [Uint8Array.of(1)] })));
+    const storage = device.storage();
+    const client = await world.open(device, { storage, connect: false });
+    expect(await client.documents()).toHaveLength(100_000);
+    expect(storage.calls.filter((call) => call === 'load')).toEqual([]);
+    expect(storage.calls.filter((call) => call === 'documents')).toHaveLength(1);
+  });
+});
+
 describe('a storage that fails', () => {
   /** Two writes, a reload of the document, two more; a peer writes in between. */
   async function scenario(storage: FaultyStorage, peer: Client): Promise<{ client: Client; writes: Write[] }> {
