@@ -124,6 +124,13 @@ describe('pushes', () => {
     expect(play([again], state)[1]).toEqual([]);
     expect(sent(play([{ ...again, isAnswer: true }], state)[1])).toMatchObject([{ type: 'error', document: 'a' }]);
   });
+
+  it('behind one that could not be stored are not taken before the document is subscribed again', () => {
+    const [state] = play([hello, subscribe('a'), { type: 'unavailable', document: 'a', code: 'unavailable', reason: 'later', isAnswer: false }]);
+    expect(play([push('a', 10)], state)).toEqual([state, []]);
+    expect(play([push('b', 10)], state)[1]).toMatchObject([{ type: 'push', document: 'b' }]);
+    expect(play([subscribe('a'), push('a', 10)], state)[1]).toMatchObject([{ type: 'push', document: 'a' }]);
+  });
 });
 
 describe('presence', () => {

@@ -29,6 +29,11 @@ export interface SessionState {
   readonly missing: ReadonlyMap<string, number>;
   /** Told to resync for that, and not back yet: what else of the same flight is early says nothing new. */
   readonly resyncing: ReadonlySet<string>;
+  /**
+   * Refused for now, and not back yet. What is pushed behind that is not taken: an ack covers all before it, and what
+   * was refused may have been logged as a void whose reject was never sent.
+   */
+  readonly refused: ReadonlySet<string>;
 }
 
 export type SessionEvent =
@@ -76,7 +81,7 @@ const closeRestart = 1012;
 export function newSession(nowMs: number): SessionState {
   return {
     phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs, hasShown: false, isSilent: false,
-    documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(), resyncing: new Set(),
+    documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(), resyncing: new Set(), refused: new Set(),
   };
 }
 
@@ -139,7 +144,7 @@ function subscribe(state: SessionState, { document, lsn, epoch }: MessageOf<'sub
     return [state, [error('too_large', `at most ${limits.documentsPerSocketMax} documents per connection`, document)]];
   }
   const documents = isNew ? new Set(state.documents).add(document) : state.documents;
-  return [{ ...state, documents, resyncing: less(state.resyncing, document) }, [{ type: 'join', document, lsn, epoch }]];
+  return [{ ...state, documents, resyncing: less(state.resyncing, document), refused: less(state.refused, document) }, [{ type: 'join', document, lsn, epoch }]];
 }
 
 function unsubscribe(state: SessionState, document: string): Step {
@@ -149,6 +154,7 @@ function unsubscribe(state: SessionState, document: string): Step {
 
 /** A peer that ignores acks is closed rather than answered: it may come back and go on from what was committed. */
 function push(state: SessionState, { document, batches }: MessageOf<'push'>, limits: Limits): Step {
+  if (state.refused.has(document)) return [state, []];
   const unackedBytes = state.unackedBytes + batches.length;
   if (unackedBytes > limits.unackedBytesMax) {
     return refuse(state, 'rate_limited', `more than ${limits.unackedBytesMax} bytes pushed and not acked`);
@@ -213,7 +219,8 @@ function missDependency(state: SessionState, document: string, limits: Limits): 
 /** The document is refused for now; the client subscribes again later, and everything it holds comes with that. */
 function fail(state: SessionState, { document, code, reason, isAnswer }: SessionEvent & { type: 'unavailable' }): Step {
   if (state.documents.has(document)) {
-    return [without(state, document), [{ type: 'leave', document }, error(code, reason, document)]];
+    const refused = new Set(state.refused).add(document);
+    return [{ ...without(state, document), refused }, [{ type: 'leave', document }, error(code, reason, document)]];
   }
   // Said already, for an earlier push of the same flight.
   return [state, isAnswer ? [error(code, reason, document)] : []];
