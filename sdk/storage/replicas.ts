@@ -15,6 +15,8 @@ export interface ReplicaClaim {
   readonly replica: ReplicaId;
   /** Every id this store has ever written under, sorted, `replica` among them. */
   readonly devices: readonly ReplicaId[];
+  /** Whether a session before has written under it. */
+  readonly isUsed: boolean;
   /** Gives the id back. Nothing may be written under it afterwards. */
   release(): void;
 }
@@ -29,7 +31,7 @@ export async function claimReplica(storage: Storage, name: string, locks = webLo
   const known = await listReplicas(storage);
   for (const replica of locks ? known : []) {
     const release = await tryHold(locks, lockName(name, replica));
-    if (release) return { replica, devices: known, release };
+    if (release) return { replica, devices: known, isUsed: true, release };
   }
   return claimNew(storage, name, locks);
 }
@@ -51,7 +53,7 @@ async function claimNew(storage: Storage, name: string, locks: LockManager | und
   const release = (locks && (await tryHold(locks, lockName(name, replica)))) ?? (() => {});
   try {
     await addReplica(storage, replica);
-    return { replica, devices: await listReplicas(storage), release };
+    return { replica, devices: await listReplicas(storage), isUsed: false, release };
   } catch (error) {
     release();
     throw error;

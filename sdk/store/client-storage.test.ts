@@ -134,6 +134,27 @@ describe('a storage that fails', () => {
     await world.agree('d', [third, await world.open()]);
   });
 
+  it('that fails at the first look does not make a session give out numbers again, and what is left un-acked is sent', async () => {
+    const locks = new FakeLockManager();
+    const device = world.device();
+    const first = await world.open(device, { locks });
+    await first.counter('d').increment().acked;
+    first.disconnect();
+    await first.counter('other').increment().durable;
+    await first.close();
+    for (const call of [1, 2, 3]) {
+      const storage = device.storage();
+      storage.setPlan(failAt(call));
+      const next = await world.open(device, { storage, locks });
+      await next.counter('d').increment().acked;
+      expect(next.rejected).toEqual([]);
+      await until('all is here', () => countersOf(next) === call + 1);
+      await until('what was left is sent', () => next.status.get().storage === 'ok' && next.pending === 0);
+      if (call === 3) await world.agree('other', [next, await world.open()]);
+      await next.close();
+    }
+  });
+
   it('that cannot be read at first is read when it can: its document comes in then', async () => {
     const locks = new FakeLockManager();
     const device = world.device();

@@ -26,8 +26,6 @@ export interface ClientParts {
   name: string;
   storage: ResilientStorage;
   claim: ReplicaClaim;
-  /** The claimed replica has written on this device before. */
-  isReplicaUsed: boolean;
   /** Null is a client without a server. */
   transport: Transport | null;
   token: ConnectionOptions['token'];
@@ -128,7 +126,7 @@ export class Client {
     let opened = this.#opened.get(id);
     if (!opened) {
       const document = new Document<any>(id, this.replica);
-      const isReplicaUsed = this.#parts.isReplicaUsed || this.#touched.has(id);
+      const isReplicaUsed = this.#parts.claim.isUsed || this.#touched.has(id);
       this.#touched.add(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
       this.#opened.set(id, opened);
@@ -321,11 +319,13 @@ export class Client {
     });
   }
 
-  /** The storage has failed, or works again: then what could not be read is read. */
+  /** The storage has failed, or works again: then what could not be read is read, and what was left un-acked is looked for. */
   storageChanged(): void {
     this.#board.changed();
     const { storage, unread } = this.#parts.storage.status;
-    if (storage === 'ok') for (const id of unread) this.#opened.get(id)?.replication.reload();
+    if (storage !== 'ok' || this.#closed) return;
+    for (const id of unread) this.#opened.get(id)?.replication.reload();
+    void this.resume();
   }
 
   #persisted(isPersisted: boolean): void {

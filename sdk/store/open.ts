@@ -1,10 +1,10 @@
 // Opening a client: its options, its storage, the replica id it writes under.
 
 import { HeadwaterError } from '../core/errors.js';
-import { newReplicaId, type ReplicaId } from '../core/replica.js';
+import { newReplicaId } from '../core/replica.js';
 import { DexieStorage, isIndexedDBAvailable } from '../storage/dexie.js';
 import { MemoryStorage } from '../storage/memory.js';
-import { claimReplica, listReplicas, type ReplicaClaim } from '../storage/replicas.js';
+import { claimReplica, type ReplicaClaim } from '../storage/replicas.js';
 import { ResilientStorage } from '../storage/resilient.js';
 import type { Storage } from '../storage/storage.js';
 import type { Transport } from '../sync/transport.js';
@@ -39,9 +39,8 @@ export async function openWith(options: OpenOptions, locks?: LockManager, retryM
   const transport = transportFor(options);
   let client = null as Client | null;
   const storage = new ResilientStorage(storageFor(options.storage, name), { retryMs, onStatus: () => client?.storageChanged() });
-  const known = await listReplicas(storage).catch(() => [] as ReplicaId[]);
   const claim = await claimReplica(storage, name, locks).catch(temporaryClaim);
-  client = new Client({ name, storage, claim, isReplicaUsed: known.includes(claim.replica), transport, token });
+  client = new Client({ name, storage, claim, transport, token });
   await client.resume();
   if (options.connect !== false) client.connect();
   return client;
@@ -68,5 +67,5 @@ function storageFor(choice: OpenOptions['storage'], name: string): Storage {
 /** Storage is away: this session writes under an id of its own. */
 function temporaryClaim(): ReplicaClaim {
   const replica = newReplicaId();
-  return { replica, devices: [replica], release() {} };
+  return { replica, devices: [replica], isUsed: false, release() {} };
 }
