@@ -3,103 +3,118 @@
 // The server's log has the other's ops under the numbers of ours, so ours must go, and cannot be sent as they are. What
 // they did is what the document shows beyond them: that difference is written as new ops, under an id of our own.
 
-import { EngineDocument, Kind, rootContainer } from '../core/document.js';
+import { joinBytes } from '../core/bytes.js';
+import { EngineDocument, Kind, rootContainer, type ElementName } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
-import type { StoredDocument } from '../storage/storage.js';
-import { splitUpdate, type Block } from './blocks.js';
-import { spliceBetween, spliceBetweenValues } from './delta.js';
+import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
+import { spliceBetweenValues } from './delta.js';
 import type { Taking } from './refusals.js';
-import { buildDocument, isAbove, storedBlocks, withVoids } from './stored-form.js';
+import { buildDocument, storedBlocks, withVoids } from './stored-form.js';
 
 /**
- * Replaces the ops of a replica from a seq on by new ones of `fresh`, in the document and in what is stored; one storage step.
- * The new ones are stored before the old ones go, so that dying in between may write twice, but loses nothing.
+ * Replaces own ops by new ones of `fresh`, in the document and in what is stored; one storage step.
  *
- * @returns the last seq of the new ops; null when the device cannot be read now
+ * The new ones go into one record with a void for each of the old ones, which says that these were written again (see
+ * `storedBlocks`), and nothing is sent before that is on the disk: so whenever the device dies, either the old ones are
+ * there or the new ones.
+ *
+ * @param takeOurs  takes the old ones out of whatever still holds them; called once nothing more can be added to them
+ * @returns the new ops; null when the device cannot be read now, and nothing has happened
  */
-export async function writeAgain(taking: Taking, from: { replica: ReplicaId; seqFrom: number }, fresh: ReplicaId): Promise<number | null> {
+export async function writeAgain(taking: Taking, takeOurs: () => readonly Block[], fresh: ReplicaId): Promise<Block[] | null> {
   const { document, storage, recorder, position } = taking;
-  // What the other writer has there comes again with the log.
-  const isOurs = (block: Block) => block.replica === from.replica && block.seqTo >= from.seqFrom;
   const stored = await storage.load(document.id);
   if (document.isClosed || !taking.canRead()) return null;
   taking.flush();
-  recorder.drop(isOurs);
-  const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]).filter((block) => !isOurs(block));
-  const engine = buildDocument(fresh, stored.snapshot, blocks, position.committed);
-  writeDifference(engine, document.engine, Date.now());
+  const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
+  const ours = new Map(takeOurs().map((block) => [nameOf(block.replica, block.seqFrom), voidFor(block)]));
+  const voidOf = (block: Block) => (block.kind === 'batch' ? ours.get(nameOf(block.replica, block.seqFrom)) : undefined);
+  const engine = buildDocument(fresh, stored.snapshot, blocks.filter((block) => !voidOf(block)), position.committed);
+  // Ops that peers made upon the other writer's wait in `engine` for those; here they stand on the voids. What they did is not ours.
+  const before = buildDocument(fresh, stored.snapshot, blocks.map((block) => voidOf(block) ?? block), position.committed);
+  writeDifference(engine, before, document.engine, Date.now());
+  before.free();
   document.rebuild(engine);
   position.forget();
-  taking.flush();
-  const seq = document.engine.seqOf(fresh);
-  await recorder.store();
-  await dropOurs(taking, stored, isOurs);
-  return seq;
+  const again = splitUpdate(document.take() ?? new Uint8Array(0));
+  // Never one block alone: that would be a void, or a batch, like any other.
+  const record = joinBytes([...ours.values(), ...(again.length > 0 ? again : ours.values())].map(({ bytes }) => bytes));
+  await storage.append([{ document: document.id, records: [record], cursor: position.cursor ?? undefined }], { strict: true });
+  await taking.durable();
+  return again;
 }
 
-/** A snapshot without them takes the place of the records, but for those of other replicas that are not acked. */
-async function dropOurs({ document, storage, position }: Taking, stored: StoredDocument, isOurs: (block: Block) => boolean): Promise<void> {
-  const isKept = (block: Block) => isAbove(position.committed, block) && !isOurs(block) && block.kind !== 'snapshot';
-  const kept = stored.records.filter(({ bytes }) => splitUpdate(bytes).some(isKept)).map(({ position: at }) => at);
-  const rest = storedBlocks(stored).filter((block) => !isOurs(block) && !isKept(block));
-  const last = stored.records.at(-1)?.position;
-  const engine = buildDocument(document.replica, stored.snapshot, rest, position.committed);
-  try {
-    if (last !== undefined) await storage.compact(document.id, engine.snapshot(), last, kept);
-  } finally {
-    engine.free();
-  }
-}
-
-/** Writes into `target` what it takes to show what `shown` shows. `shown` has everything `target` has. */
-export function writeDifference(target: EngineDocument, shown: EngineDocument, nowMs: number): void {
+/** Writes into `target` what it takes to go from what `before` shows to what `shown` shows. `shown` has everything `before` has. */
+export function writeDifference(target: EngineDocument, before: EngineDocument, shown: EngineDocument, nowMs: number): void {
   const containers = shown.containers();
   const pathOf = (number: number): string[] => (number === rootContainer ? [] : [...pathOf(containers[number].parent), containers[number].key]);
   containers.forEach(({ kind, exists }, number) => {
     if (!exists && number !== rootContainer) return;
     const at = target.container(pathOf(number), kind);
-    if (kind === Kind.Map) writeMap(target, at, shown, number, nowMs);
-    else if (kind === Kind.Text) writeText(target, at, shown, number);
-    else if (kind === Kind.List) writeList(target, at, shown, number);
-    else if (kind === Kind.Counter) writeCounter(target, at, shown, number);
-    else if (kind === Kind.Set) writeSet(target, at, shown, number);
+    const was = before.container(pathOf(number), kind);
+    if (kind === Kind.Map) writeMap(target, at, before, was, shown, number, nowMs);
+    else if (kind === Kind.Text) writeText(target, at, before, was, shown, number);
+    else if (kind === Kind.List) writeList(target, at, before, was, shown, number);
+    else if (kind === Kind.Counter) writeCounter(target, at, shown.counterValue(number) - before.counterValue(was));
+    else if (kind === Kind.Set) writeSet(target, at, before, was, shown, number);
   });
 }
 
-function writeMap(target: EngineDocument, at: number, shown: EngineDocument, number: number, nowMs: number): void {
+function writeMap(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number, nowMs: number): void {
   for (const key of shown.mapKeys(number)) {
     const value = shown.mapGet(number, key);
-    if (JSON.stringify(value) !== JSON.stringify(target.mapGet(at, key))) target.mapSet(at, key, value, nowMs);
+    if (JSON.stringify(value) !== JSON.stringify(before.mapGet(was, key))) target.mapSet(at, key, value, nowMs);
   }
-  for (const key of target.mapKeys(at)) if (shown.mapGet(number, key) === undefined) target.mapDelete(at, key, nowMs);
+  for (const key of before.mapKeys(was)) if (shown.mapGet(number, key) === undefined) target.mapDelete(at, key, nowMs);
 }
 
-function writeText(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
-  const splice = spliceBetween(textOf(target, at), textOf(shown, number));
-  if (!splice) return;
-  if (splice.deleted > 0) target.textDelete(at, splice.index, splice.deleted);
-  if (splice.inserted !== '') target.textInsert(at, splice.index, splice.inserted);
+/** By the names of the elements: what is in between, and what was deleted, may be others' and must stay theirs. O(length log length) */
+function writeText(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
+  const seen = new Set<string>();
+  const length = shown.textLength(number);
+  for (let i = 0, from = 0, place = 0; i <= length; i++) {
+    const element = i < length ? shown.textElement(number, i)! : null;
+    if (element) seen.add(keyOf(element));
+    if (element && before.textResolve(was, element, true) === -1) continue;
+    if (from < i) target.textInsert(at, place, shown.textRead(number, from, i));
+    from = i + 1;
+    // Next to the last neighbour that is there too; what waits for the log is not.
+    if (element) place = Math.max(target.textResolve(at, element, true), 0) || place;
+  }
+  for (let i = 0; i < before.textLength(was); i++) {
+    const element = before.textElement(was, i)!;
+    if (!seen.has(keyOf(element))) deleteElement(target, at, element);
+  }
 }
 
-function textOf(document: EngineDocument, number: number): string { return document.textRead(number, 0, document.textLength(number)); }
+/** Unless it is not here, or no longer. The second half of a pair goes with the first. */
+function deleteElement(target: EngineDocument, at: number, element: ElementName): void {
+  const index = target.textResolve(at, element, false);
+  const found = index === -1 || index >= target.textLength(at) ? null : target.textElement(at, index);
+  if (!found || keyOf(found) !== keyOf(element)) return;
+  const isPair = (target.textRead(at, index, index + 1).charCodeAt(0) & 0xfc00) === 0xd800;
+  target.textDelete(at, index, isPair ? 2 : 1);
+}
 
-/** What was moved is deleted and inserted: items have other names under another id. */
-function writeList(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
-  const splice = spliceBetweenValues(valuesOf(target, at), valuesOf(shown, number));
+function keyOf({ replica, elem }: ElementName): string { return nameOf(replica, elem); }
+
+/** What was moved is deleted and inserted: items have other names under another id. Where some wait for the log, nothing is deleted. */
+function writeList(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
+  const splice = spliceBetweenValues(valuesOf(before, was), valuesOf(shown, number));
   if (!splice) return;
-  target.listDelete(at, splice.index, splice.deleted);
-  target.listInsert(at, splice.index, splice.inserted);
+  const length = target.listLength(at);
+  if (length === before.listLength(was)) target.listDelete(at, splice.index, splice.deleted);
+  target.listInsert(at, Math.min(splice.index, length), splice.inserted);
 }
 
 function valuesOf(document: EngineDocument, number: number): JsonValue[] { return document.listRead(number, 0, document.listLength(number)); }
 
-function writeCounter(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
-  const step = shown.counterValue(number) - target.counterValue(at);
+function writeCounter(target: EngineDocument, at: number, step: number): void {
   if (step !== 0) target.counterAdd(at, step);
 }
 
-function writeSet(target: EngineDocument, at: number, shown: EngineDocument, number: number): void {
-  for (const value of shown.setValues(number)) if (!target.setHas(at, value)) target.setAdd(at, value);
-  for (const value of target.setValues(at)) if (!shown.setHas(number, value)) target.setDelete(at, value);
+function writeSet(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
+  for (const value of shown.setValues(number)) if (!before.setHas(was, value)) target.setAdd(at, value);
+  for (const value of before.setValues(was)) if (!shown.setHas(number, value)) target.setDelete(at, value);
 }

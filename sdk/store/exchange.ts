@@ -26,6 +26,8 @@ export class Exchange {
   #pendingOps = 0;
   #isOpen = false;
   #hasStartedOver = false;
+  /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
+  readonly #conflicts = new Set<ReplicaId>();
 
   /** @param flush  hands own ops that are still in the engine to the recorder */
   readonly #document: Document<any>;
@@ -40,7 +42,7 @@ export class Exchange {
     this.#flush = flush;
     this.#taking = {
       document, recorder, flush, storage: host.storage, position: this.position,
-      canRead: () => !host.isUnread(document.id), refused: (refused) => host.refused(refused),
+      canRead: () => !host.isUnread(document.id), durable: () => host.durable(), refused: (refused) => host.refused(refused),
     };
     this.refusals = new Refusals(this.#taking);
   }
@@ -200,30 +202,52 @@ export class Exchange {
   }
 
   rejected(rejection: Rejection): void {
-    const batch = this.#unacked.take(rejection.replica, rejection.seqFrom);
+    const batch = this.#unacked.find(rejection.replica, rejection.seqFrom);
     if (!batch) return;
+    if (rejection.code === 'replica_conflict') return this.#resolveConflict(batch);
+    this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
-    if (rejection.code === 'replica_conflict') this.#resolveConflict(batch);
-    else this.refusals.take(batch, rejection);
+    this.refusals.take(batch, rejection);
     this.#recorder.cursorMoved();
   }
 
   /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
-  #resolveConflict({ replica, seqFrom, seqTo }: Block): void {
-    for (const batch of this.#unacked.list().filter((each) => each.replica === replica)) {
-      seqTo = batch.seqTo;
-      this.count(-opsOf(this.#unacked.take(replica, batch.seqFrom)!));
-    }
+  #resolveConflict({ replica }: Block): void {
+    if (this.#conflicts.has(replica)) return;
+    this.#conflicts.add(replica);
     this.position.conflict(replica, true);
-    void this.#recorder.step(async () => {
-      const fresh = this.#host.newReplica();
-      const seq = await writeAgain(this.#taking, { replica, seqFrom }, fresh);
-      if (seq === null) return;
-      this.count(seq);
-      this.#document.ledger(replica).follow(this.#document.ledger(fresh), seqTo, seq);
-      this.position.conflict(replica, false);
-      this.#hasStartedOver = false;
-      this.#startOver();
-    });
+    void this.#recorder.step(() => this.#writeAgain(replica));
+  }
+
+  /** The device, which could not be read, can be. */
+  retry(): void {
+    this.refusals.retry();
+    for (const replica of this.#conflicts) void this.#recorder.step(() => this.#writeAgain(replica));
+  }
+
+  async #writeAgain(replica: ReplicaId): Promise<void> {
+    if (!this.#conflicts.has(replica)) return;
+    const fresh = this.#host.newReplica();
+    let seqTo = 0;
+    const again = await writeAgain(this.#taking, () => {
+      const ours = [...this.#takeUnacked(replica), ...this.#recorder.takeOurs((block) => block.replica === replica)];
+      this.count(-ours.reduce((ops, block) => ops + opsOf(block), 0));
+      seqTo = this.#knownSeq(replica);
+      return ours;
+    }, fresh);
+    if (!again) return;
+    this.#conflicts.delete(replica);
+    this.position.conflict(replica, false);
+    const ledger = this.#document.ledger(replica);
+    ledger.markDurable(seqTo);
+    ledger.follow(this.#document.ledger(fresh), seqTo, again.at(-1)?.seqTo ?? 0);
+    this.adopt(again);
+    this.#hasStartedOver = false;
+    this.#startOver();
+  }
+
+  #takeUnacked(replica: ReplicaId): Block[] {
+    const ours = this.#unacked.list().filter((block) => block.replica === replica);
+    return ours.map((block) => this.#unacked.take(replica, block.seqFrom)!);
   }
 }

@@ -57,8 +57,11 @@ export class Recorder {
   /** Blocks that are not stored yet. */
   get unstored(): Block[] { return [...this.#storing, ...this.#unstored].map(({ block }) => block); }
 
-  drop(isDropped: (block: Block) => boolean): void {
-    this.#unstored = this.#unstored.filter(({ block }) => !isDropped(block));
+  /** Own blocks that are not stored and shall not be. */
+  takeOurs(isTaken: (block: Block) => boolean): Block[] {
+    const taken = this.#unstored.filter(({ block, isOurs }) => isOurs && isTaken(block));
+    this.#unstored = this.#unstored.filter((each) => !taken.includes(each));
+    return taken.map(({ block }) => block);
   }
 
   /** Runs a step of storage after those before it. */

@@ -24,6 +24,8 @@ export interface Taking {
   flush(): void;
   /** Whether the stored form can be relied on just now. */
   canRead(): boolean;
+  /** Resolves when every write made before is on the device's disk. */
+  durable(): Promise<void>;
   refused(refused: Refused): void;
 }
 

@@ -123,7 +123,7 @@ export class Replication implements Attachment {
       const stored = await this.host.storage.load(this.id);
       if (this.#state !== 'open' || this.host.isUnread(this.id)) return;
       this.#takeIn(stored);
-      this.exchange.refusals.retry();
+      this.exchange.retry();
     });
   }
 

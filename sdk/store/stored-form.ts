@@ -19,7 +19,16 @@ export function isAbove(version: Version, { replica, seqTo }: Block): boolean {
 
 /** The stored blocks. A void takes the place of the batch it stands for, so that what came after that still comes after. */
 export function storedBlocks(stored: StoredDocument): Block[] {
-  return withVoids(stored.records.flatMap(({ bytes }) => splitUpdate(bytes)));
+  return withVoids(stored.records.reduce<Block[]>((before, { bytes }) => {
+    const blocks = splitUpdate(bytes);
+    return blocks.length > 1 ? rewritten(before, blocks) : [...before, ...blocks];
+  }, []));
+}
+
+/** A record of several blocks is own ops that were written again (conflict.ts): those its voids name are gone, as are the voids. */
+function rewritten(before: Block[], blocks: readonly Block[]): Block[] {
+  const gone = new Set(blocks.filter(({ kind }) => kind === 'void').map(({ replica, seqFrom }) => nameOf(replica, seqFrom)));
+  return [...before.filter(({ replica, seqFrom }) => !gone.has(nameOf(replica, seqFrom))), ...blocks.filter(({ kind }) => kind !== 'void')];
 }
 
 export function withVoids(blocks: readonly Block[]): Block[] {
