@@ -30,6 +30,8 @@ export interface ServerOptions extends ServerConfigInput {
   store?: Store;
   /** Instead of its own. Several servers of one process may share one; the server does not close it. */
   bus?: Bus;
+  /** Instead of a WebSocket library's. The server closes it. */
+  network?: ServerTransport;
   log?: Log;
   /** Milliseconds since 1970. */
   now?: () => number;
@@ -58,10 +60,10 @@ const returnSpreadMs = 2_000;
 
 /** @throws HeadwaterError `invalid_argument`, `storage_failed`, `unavailable` */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const { store: givenStore, bus, log: givenLog, now, ...input } = options;
+  const { store: givenStore, bus, network, log: givenLog, now, ...input } = options;
   const config = parseConfig(input);
   const log = givenLog ?? createLog(config.logLevel);
-  const transport = await chooseTransport(config.limits, config.transport);
+  const transport = network ?? (await chooseTransport(config.limits, config.transport));
   const store = givenStore ?? (await openSqliteStore(sqlitePath(config.database)));
   log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
   return new HeadwaterServer(config, store, bus ?? new LocalBus(), transport, log, now ?? Date.now);

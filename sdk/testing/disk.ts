@@ -5,6 +5,7 @@
 // drop an earlier one.
 
 import { MemoryDisk, MemoryStorage } from '../storage/memory.js';
+import { copyAppends } from '../storage/sealed.js';
 import type { Append, Storage } from '../storage/storage.js';
 import { FaultyStorage } from './faults.js';
 
@@ -61,7 +62,7 @@ class JournaledStorage extends MemoryStorage {
   }
 
   override async append(writes: Append[], options: { strict?: boolean } = {}): Promise<number[]> {
-    const own = structuredClone(writes);
+    const own = copyAppends(writes);
     const positions = await super.append(own);
     this.record((storage) => storage.append(own), options.strict === true);
     return positions;

@@ -1,0 +1,57 @@
+// A server's handle on its log: commits take simulated time, fail, succeed unheard, or are the last thing the server does.
+
+import { HeadwaterError } from '../../core/errors.js';
+import type { MemoryLog } from '../../../server/testing/memory-log.js';
+import type { Append, Appended, Store } from '../../../server/store/store.js';
+import type { DiskFates } from './device-storage.js';
+import { never, Spindle } from './spindle.js';
+import type { Process } from './timeline.js';
+
+export class ServerStore implements Store {
+  readonly kind = 'simulated';
+  readonly epoch: string;
+  readonly #spindle: Spindle;
+
+  constructor(readonly log: MemoryLog, process: Process, private readonly fates: DiskFates) {
+    this.epoch = log.epoch;
+    this.#spindle = new Spindle(process, () => fates.latencyMs());
+  }
+
+  append(entries: readonly Append[]): Promise<Appended[]> { return this.#call('append', () => this.log.append(entries), true); }
+  head(document: string) { return this.#call('head', () => this.log.head(document)); }
+  readSince(document: string, lsn: number, bytesMax: number, through?: number) {
+    return this.#call('readSince', () => this.log.readSince(document, lsn, bytesMax, through));
+  }
+  bytesSince(document: string, lsn: number) { return this.#call('bytesSince', () => this.log.bytesSince(document, lsn)); }
+  findRange(document: string, replica: string, seqFrom: number, seqTo: number) {
+    return this.#call('findRange', () => this.log.findRange(document, replica, seqFrom, seqTo));
+  }
+  readSnapshot(document: string) { return this.#call('readSnapshot', () => this.log.readSnapshot(document)); }
+  writeSnapshot(document: string, lsn: number, bytes: Uint8Array) {
+    const own = bytes.slice();
+    return this.#call('writeSnapshot', () => this.log.writeSnapshot(document, lsn, own), true);
+  }
+  listDocuments(after: string, limit: number) { return this.#call('listDocuments', () => this.log.listDocuments(after, limit)); }
+  corruptRecords() { return this.#call('corruptRecords', () => []); }
+  async close() {}
+
+  #call<T>(name: string, work: () => T, isWrite = false): Promise<T> {
+    return this.#spindle.run(`store ${name}`, async () => {
+      const fate = this.fates.fateOf(isWrite);
+      if (fate === 'quota' || fate === 'io-error') throw failed();
+      if (fate === 'crash-before') return this.#die<T>();
+      const result = work();
+      if (fate === 'lost-answer') throw failed();
+      return fate === 'crash-after' ? this.#die<T>() : result;
+    });
+  }
+
+  #die<T>(): Promise<T> {
+    this.fates.crash();
+    return never<T>();
+  }
+}
+
+function failed(): HeadwaterError {
+  return new HeadwaterError('storage_failed', 'the simulated store refuses');
+}
