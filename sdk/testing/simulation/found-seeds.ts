@@ -16,4 +16,6 @@ export const openSeeds: ReadonlyMap<number, string> = new Map([
   [28, 'documents closed and opened again while the storage is degraded: the server asks for a dependency for ever'],
   [30, 'a device stays live with un-acked ops'],
   [242, 'a device cannot apply the log'],
+  [10054, 'a durable write never comes to the log'],
+  [10311, 'a device catches up for ever'],
 ]);
