@@ -33,6 +33,9 @@ describe('the layer check', () => {
     ['sdk/store/client.ts', '../sync/session.js'],
     ['sdk/index.ts', './store/client.js'],
     ['sdk/bindings/react/hooks.ts', '../../index.js'],
+    ['sdk/bindings/vue/use.ts', '../../cursors/index.js'],
+    ['sdk/editors/quill.ts', '../cursors/index.js'],
+    ['server/console/page/main.ts', '../../../sdk/editors/index.js'],
     ['server/room.ts', '../sdk/core/codec.js'],
     ['server/store/sqlite-log.ts', '../../sdk/driver/sqlite.js'],
     ['sdk/storage/sqlite-file.ts', '../driver/sqlite.js'],
@@ -64,6 +67,7 @@ describe('the layer check', () => {
     ['server/room.ts', '../sdk/index.js', 'stands on'],
     ['server/room.ts', './e2e/replay.js', 'above the server'],
     ['server/e2e/replay.ts', '../../sdk/store/client.js', 'public door'],
+    ['server/console/page/main.ts', '../../../sdk/editors/remote-cursors.js', 'public door'],
     ['sdk/helpers.ts', './core/codec.js', 'no layer'],
   ])('does not let %s import %s', (file, specifier, reason) => {
     expect(check(file, specifier)).toEqual([expect.stringContaining(reason)]);

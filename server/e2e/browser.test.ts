@@ -235,6 +235,37 @@ if (!chromiumPath) {
     await one.shows('people', 'Nobody else yet.');
   });
 
+  it('shows what another has selected, where it is now, and not a moment longer than the other is there', async () => {
+    const [one, two] = [await device(), await device()];
+    await one.caretAt(0);
+    await one.type('hello world');
+    await two.holds('hello world');
+    await two.page.getByTestId('editor').evaluate((area) => { (area as HTMLTextAreaElement).focus(); (area as HTMLTextAreaElement).setSelectionRange(6, 11, 'backward'); });
+    const selection = one.page.locator('.selection');
+    await selection.waitFor();
+    const [box, caret] = [await selection.boundingBox(), await one.page.locator('.caret').boundingBox()];
+    expect(Math.abs(caret!.x + 1 - box!.x)).toBeLessThan(2);
+    await one.caretAt(0);
+    await one.type('xxxx ');
+    await one.page.waitForFunction((before) => {
+      const roots = [...document.querySelectorAll('.sheet > *')].flatMap(({ shadowRoot }) => shadowRoot ?? []);
+      return (roots[0]?.querySelector('.selection')?.getBoundingClientRect().left ?? 0) > before + 20;
+    }, box!.x);
+    expect(Math.abs((await selection.boundingBox())!.width - box!.width)).toBeLessThan(1);
+    for (const leave of [() => two.page.goto('about:blank'), () => two.page.close()]) {
+      const startedMs = performance.now();
+      await leave();
+      await one.shows('people', 'Nobody else yet.');
+      await one.page.locator('.caret').waitFor({ state: 'detached' });
+      const ms = performance.now() - startedMs;
+      process.stdout.write(`gone ${ms.toFixed(0)} ms after a tab began to leave\n`);
+      expect(ms).toBeLessThan(4_000);
+      if (two.page.url() !== 'about:blank') continue;
+      await two.page.goBack();
+      await one.shows('people', 'reading');
+    }
+  });
+
   it('shows every write on its way to the server', async () => {
     const one = await device();
     await one.caretAt(0);

@@ -2,7 +2,6 @@
 
 import { open } from '../../../sdk/index.js';
 import type { Client, Document } from '../../../sdk/index.js';
-import { Carets } from './carets.js';
 import { bindConnection, wish } from './connection.js';
 import { bindCounter } from './counter.js';
 import { DocumentList, hashOf, idInAddress } from './documents.js';
@@ -70,20 +69,18 @@ class Page {
   #show(doc: Document): () => void {
     const text = doc.getText('text');
     const area = byId<HTMLTextAreaElement>('editor');
-    const carets = new Carets(area, byId('carets'));
-    const people = new People(this.client, doc.id, this.#self, text, (all) => carets.draw(all));
+    const people = new People(this.client, doc.id, this.#self, text, area);
     const binding = new TextareaBinding(area, text, {
       write: (write, { inserted, deleted }) => this.#log.typed(write, inserted, deleted, doc.id),
-      selection: (_anchor, head) => { if (document.activeElement === area) people.point(head); },
+      selection: (anchor, head) => { if (document.activeElement === area) people.select({ anchor, head }); },
       refused: (error) => notice('page', messageOf(error)),
     });
     const summariseSoon = settled(() => { if (this.#shown === doc.id) summarise(doc, text.length); }, 120);
-    const changed = () => { people.show(); summariseSoon(); };
     const undo = [
-      doc.subscribe(changed),
+      doc.subscribe(summariseSoon),
       bindCounter(doc.getCounter('count'), this.#log),
       bindTags(doc.getSet<string>('tags'), this.#log),
-      () => { binding.close(); people.close(); carets.close(); },
+      () => { binding.close(); people.close(); },
     ];
     this.#people = people;
     summariseSoon();
