@@ -13,6 +13,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const asc = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
 const { Features } = binaryen;
+
+/** What is called from many places and mostly not at a keystroke: not copied to where it is called. */
+const calledOnly = ['*/arena/arenaAdopt', '*/arena/arenaRelease', '*/arena/arenaUnblock', '*/scratch/scratch*', '*/bytes/readFixed*', '*/mailbox/sendView'];
+
 const features = Features.MutableGlobals | Features.BulkMemory | Features.BulkMemoryOpt | Features.SignExt | Features.NontrappingFPToInt;
 
 /** The whole engine and the lite one, which has some of its calls under the same names. */
@@ -32,7 +36,7 @@ function inBuild(name) {
 }
 
 function compiled(entry, target, name) {
-  execFileSync(process.execPath, [asc, `assembly/${entry}.ts`, '--config', 'asconfig.json', '--target', target], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, [asc, `assembly/${entry}.ts`, '--config', 'asconfig.json', '--target', target, '--debug'], { cwd: root, stdio: 'inherit' });
   const module = binaryen.readBinary(readFileSync(inBuild(`${name}.wasm`)));
   module.setFeatures(features);
   return module;
@@ -45,8 +49,12 @@ function write(module, exported, names, id, name, inlineSize) {
   module.dispose();
 }
 
-/** Up to the inline size, a callee without loops or calls of its own is copied to where it is called. */
+/** Up to the inline size, a callee without loops or calls of its own is copied to where it is called. Names are there for `calledOnly`. */
 function optimize(module, inlineSize) {
+  for (const pattern of inlineSize > 0 ? calledOnly : []) {
+    binaryen.setPassArgument('no-inline', pattern);
+    module.runPasses(['no-inline']);
+  }
   binaryen.setOptimizeLevel(3);
   binaryen.setShrinkLevel(inlineSize > 0 ? 0 : 1);
   binaryen.setFlexibleInlineMaxSize(inlineSize);
