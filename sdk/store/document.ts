@@ -17,7 +17,7 @@ import { DocumentMap } from './map.js';
 import { CallQueue, Listeners } from './observable.js';
 import { DocumentSet } from './set.js';
 import { Text } from './text.js';
-import { Ledger, type Write } from './write.js';
+import { memoryWrites, type Write, type Writes } from './write.js';
 
 /** A key of the root map, or the keys from there down. */
 export type Path = string | readonly string[];
@@ -26,8 +26,9 @@ export type Fields = Record<string, unknown>;
 
 /** Whoever stores and syncs a document. */
 export interface Attachment {
-  readonly hasServer: boolean;
   readonly ready: Promise<void>;
+  /** How far the writes of a replica have come. */
+  writesOf(replica: ReplicaId): Writes;
   /** Own ops were made, so many. */
   changed(ops: number): void;
   /** An app handed in bytes of its own, and this is what was new in them. */
@@ -53,9 +54,8 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   readonly #listeners = new Listeners<[{ local: boolean }]>();
   readonly #updates = new Listeners<[Uint8Array]>();
   readonly #calls = new CallQueue();
-  readonly #ledgers = new Map<ReplicaId, Ledger>();
   /** Of the replica that own ops are written under now. */
-  #ledger!: Ledger;
+  #writes = memoryWrites;
   readonly #fields = new FieldCache<T>();
   /** Hears of own edits while somebody may want to undo them. */
   history: History | null = null;
@@ -175,11 +175,11 @@ export class LiteDocument<T extends object = Fields> implements Holder {
 
   /** The way of every keystroke: nothing is made here that nobody waits for. */
   wrote(): Write {
-    const ledger = this.#ledger;
-    if (!this.#isHeard) return ledger.write(0);
+    const writes = this.#writes;
+    if (!this.#isHeard) return writes.write(0);
     const seq = this.#engine.ownSeq;
     if (this.#depth === 0) this.#finishOwn(seq);
-    return ledger.write(seq);
+    return writes.write(seq);
   }
 
   #finishOwn(seq = this.isClosed ? this.#seq : this.#engine.ownSeq): void {
@@ -323,7 +323,6 @@ export class LiteDocument<T extends object = Fields> implements Holder {
 
   attach(attachment: Attachment): void {
     this.#attachment = attachment;
-    this.#ledgers.clear();
     this.#follow();
     this.#isHeard = true;
   }
@@ -337,18 +336,7 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   /** Own ops go on from where the engine is. */
   #follow(): void {
     this.#seq = this.#engine.ownSeq;
-    this.#ledger = this.ledger(this.replica);
-  }
-
-  ledger(replica: ReplicaId): Ledger {
-    let ledger = this.#ledgers.get(replica);
-    if (!ledger) this.#ledgers.set(replica, ledger = new Ledger(this.#attachment !== null, this.#attachment?.hasServer ?? false));
-    return ledger;
-  }
-
-  /** No write of this document will get further than it has. */
-  abandon(error: HeadwaterError): void {
-    for (const ledger of this.#ledgers.values()) ledger.close(error);
+    if (this.#attachment) this.#writes = this.#attachment.writesOf(this.replica);
   }
 
   /** Puts another engine document under this one, as after a rejected write. Listeners hear what it changed. */

@@ -10,6 +10,7 @@ import type { Rejection } from '../sync/session-state.js';
 import { isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
 import { writeAgain } from './conflict.js';
 import type { Document } from './document.js';
+import type { Ledgers } from './ledger.js';
 import { LogPosition } from './log-position.js';
 import type { Recorder } from './recorder.js';
 import { Refusals, type Taking } from './refusals.js';
@@ -32,16 +33,18 @@ export class Exchange {
   /** @param flush  hands own ops that are still in the engine to the recorder */
   readonly #document: Document<any>;
   readonly #recorder: Recorder;
+  readonly #ledgers: Ledgers;
   readonly #host: ReplicationHost;
   readonly #flush: () => void;
 
-  constructor(document: Document<any>, recorder: Recorder, host: ReplicationHost, flush: () => void) {
+  constructor(document: Document<any>, recorder: Recorder, ledgers: Ledgers, host: ReplicationHost, flush: () => void) {
     this.#document = document;
     this.#recorder = recorder;
+    this.#ledgers = ledgers;
     this.#host = host;
     this.#flush = flush;
     this.#taking = {
-      document, recorder, flush, storage: host.storage, position: this.position,
+      document, recorder, ledgers, flush, storage: host.storage, position: this.position,
       canRead: () => !host.isUnread(document.id), durable: () => host.durable(), refused: (refused) => host.refused(refused),
     };
     this.refusals = new Refusals(this.#taking);
@@ -195,7 +198,7 @@ export class Exchange {
   acked(version: ReadonlyMap<ReplicaId, number>): void {
     for (const [replica, seq] of version) {
       this.position.commit(replica, seq);
-      this.#document.ledger(replica).markAcked(seq);
+      this.#ledgers.of(replica).markAcked(seq);
     }
     this.count(-this.#unacked.settle(version));
     this.#recorder.cursorMoved();
@@ -238,9 +241,9 @@ export class Exchange {
     if (!again) return;
     this.#conflicts.delete(replica);
     this.position.conflict(replica, false);
-    const ledger = this.#document.ledger(replica);
+    const ledger = this.#ledgers.of(replica);
     ledger.markDurable(seqTo);
-    ledger.follow(this.#document.ledger(fresh), seqTo, again.at(-1)?.seqTo ?? 0);
+    ledger.follow(this.#ledgers.of(fresh), seqTo, again.at(-1)?.seqTo ?? 0);
     this.adopt(again);
     this.#hasStartedOver = false;
     this.#startOver();

@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.js';
 import type { Rejection } from '../sync/session-state.js';
 import { voidFor, type Block } from './blocks.js';
 import type { Document } from './document.js';
+import type { Ledgers } from './ledger.js';
 import type { LogPosition } from './log-position.js';
 import type { Recorder } from './recorder.js';
 import type { Refused } from './rejected.js';
@@ -19,6 +20,7 @@ export interface Taking {
   readonly document: Document<any>;
   readonly storage: Storage;
   readonly recorder: Recorder;
+  readonly ledgers: Ledgers;
   readonly position: LogPosition;
   /** Hands own ops that are still in the engine to the recorder. */
   flush(): void;
@@ -51,12 +53,12 @@ export class Refusals {
   }
 
   #tell({ replica, seqFrom, seqTo, bytes }: Block, { code, message }: Rejection): void {
-    const { document } = this.#taking;
+    const { document, ledgers } = this.#taking;
     // The engine made it, so by itself it is valid.
     const isDependent = code === 'invalid_update' && this.#hasRefused;
     const error = new HeadwaterError(isDependent ? 'depends_on_rejected' : code, message, { document: document.id, replica, seqFrom, seqTo });
     this.#hasRefused = true;
-    document.ledger(replica).refuse(seqFrom, seqTo, error);
+    ledgers.of(replica).refuse(seqFrom, seqTo, error);
     this.#taking.refused({ document: document.id, replica, seqFrom, seqTo, error, bytes });
   }
 

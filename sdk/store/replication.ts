@@ -12,6 +12,7 @@ import type { OwnBatch } from '../sync/connection.js';
 import { opsOf, splitUpdate, type Block } from './blocks.js';
 import type { Attachment, Document } from './document.js';
 import { Exchange } from './exchange.js';
+import { Ledgers, type Ledger } from './ledger.js';
 import { Recorder, type RecorderHost } from './recorder.js';
 import type { Refused } from './rejected.js';
 import { applyBlocks, compactStored, isAbove, storedBlocks } from './stored-form.js';
@@ -48,26 +49,27 @@ const logBytesMax = 4 * 2 ** 20;
 
 export class Replication implements Attachment {
   readonly ready: Promise<void>;
+  readonly ledgers: Ledgers;
   readonly recorder: Recorder;
   readonly exchange: Exchange;
   #state: 'loading' | 'open' | 'closed' = 'loading';
   #isFlushScheduled = false;
 
   constructor(readonly document: Document<any>, readonly host: ReplicationHost, start: Start) {
+    this.ledgers = new Ledgers(host.hasServer);
     this.recorder = new Recorder(document.id, host, {
       cursor: () => this.exchange.position.cursor,
       stored: (ours) => this.#stored(ours),
       isSettled: () => this.exchange.isSettled,
       compact: () => this.#compact(),
     });
-    this.exchange = new Exchange(document, this.recorder, host, () => this.#flush());
+    this.exchange = new Exchange(document, this.recorder, this.ledgers, host, () => this.#flush());
     document.attach(this);
     if (start.isReplicaUsed) document.setReplica(host.newReplica());
     this.ready = this.#load(start);
     this.ready.catch(() => {});
   }
 
-  get hasServer(): boolean { return this.host.hasServer; }
   get id(): string { return this.document.id; }
 
   // ---- loading ------------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ export class Replication implements Attachment {
     const seq = this.document.engine.seqOf(replica);
     if (seq < this.exchange.position.seqOf(replica)) return;
     this.document.setReplica(replica);
-    this.document.ledger(replica).markDurable(seq);
+    this.ledgers.of(replica).markDurable(seq);
   }
 
   /** @returns whether nothing is missing, as far as can be told */
@@ -127,6 +129,8 @@ export class Replication implements Attachment {
     });
   }
 
+  writesOf(replica: ReplicaId): Ledger { return this.ledgers.of(replica); }
+
   // ---- own ops ------------------------------------------------------------------------------------
 
   changed(ops: number): void {
@@ -154,7 +158,7 @@ export class Replication implements Attachment {
 
   #stored(ours: Block[]): void {
     this.host.durable().then(() => {
-      for (const { replica, seqTo } of ours) this.document.ledger(replica).markDurable(seqTo);
+      for (const { replica, seqTo } of ours) this.ledgers.of(replica).markDurable(seqTo);
     }, () => {});
     this.exchange.send(ours.filter(({ kind }) => kind !== 'snapshot'));
   }
@@ -163,7 +167,7 @@ export class Replication implements Attachment {
 
   async #compact(): Promise<void> {
     if (this.host.isUnread(this.id)) return;
-    const committed = this.hasServer ? this.exchange.position.committed : null;
+    const committed = this.host.hasServer ? this.exchange.position.committed : null;
     // Not made now, it is made another time; the records are all there.
     await compactStored(this.host.storage, this.id, this.document.replica, committed).catch(() => {});
   }
@@ -179,7 +183,7 @@ export class Replication implements Attachment {
   /** Everything written so far is acked. */
   async synced(): Promise<void> {
     await this.flushed();
-    await Promise.all([...this.exchange.ends].map(([replica, seq]) => this.document.ledger(replica).acked(seq)));
+    await Promise.all([...this.exchange.ends].map(([replica, seq]) => this.ledgers.of(replica).acked(seq)));
   }
 
   close(): void {
@@ -190,6 +194,6 @@ export class Replication implements Attachment {
     const idle = this.recorder.close();
     this.host.closed(this.id, idle);
     const error = new HeadwaterError('closed', `document "${this.id}" was closed; what is durable is sent when it is opened again`, { document: this.id });
-    void idle.then(() => this.host.durable()).catch(() => {}).then(() => this.document.abandon(error));
+    void idle.then(() => this.host.durable()).catch(() => {}).then(() => this.ledgers.close(error));
   }
 }

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { HeadwaterError } from '../core/errors.js';
-import { Ledger } from './write.js';
+import { Ledger } from './ledger.js';
+import { memoryWrites } from './write.js';
 
 const refused = new HeadwaterError('clock_drift', 'too far ahead');
 
 describe('the ledger of writes', () => {
   it('takes a write up the ladder, and never down', async () => {
-    const ledger = new Ledger(true, true);
+    const ledger = new Ledger(true);
     const write = ledger.write(3);
     const states = [write.state];
     for (const step of [() => ledger.markDurable(2), () => ledger.markDurable(3), () => ledger.markDurable(1), () => ledger.markAcked(2), () => ledger.markAcked(4), () => ledger.markAcked(1)]) {
@@ -18,7 +19,7 @@ describe('the ledger of writes', () => {
   });
 
   it('answers each write when its turn has come, in whatever order they were asked', async () => {
-    const ledger = new Ledger(true, true);
+    const ledger = new Ledger(true);
     const order: number[] = [];
     for (const seq of [5, 2, 9, 2, 7]) void ledger.acked(seq).then(() => order.push(seq));
     ledger.markAcked(5);
@@ -30,7 +31,7 @@ describe('the ledger of writes', () => {
   });
 
   it('rejects what was refused, whether asked before or after, and nothing beside it', async () => {
-    const ledger = new Ledger(true, true);
+    const ledger = new Ledger(true);
     const [before, inside] = [ledger.acked(2), ledger.acked(3)];
     ledger.refuse(3, 5, refused);
     ledger.markAcked(9);
@@ -42,14 +43,16 @@ describe('the ledger of writes', () => {
   });
 
   it('says at once what can never come', async () => {
-    const memory = new Ledger(false, false).write(1);
+    const alone = new Ledger(false).write(1);
+    await expect(alone.acked).rejects.toMatchObject({ code: 'not_attached' });
+    const memory = memoryWrites.write(1);
     await expect(memory.durable).rejects.toMatchObject({ code: 'not_attached' });
     await expect(memory.acked).rejects.toMatchObject({ code: 'not_attached' });
-    expect([memory.state, new Ledger(false, false).write(0).state]).toEqual(['local', 'local']);
+    expect([memory.state, alone.state]).toEqual(['local', 'local']);
   });
 
   it('that is closed rejects who waits, and keeps what was reached', async () => {
-    const ledger = new Ledger(true, true);
+    const ledger = new Ledger(true);
     const waiting = ledger.acked(2);
     ledger.markAcked(1);
     const closed = new HeadwaterError('closed', 'closed');
@@ -61,7 +64,7 @@ describe('the ledger of writes', () => {
 
   it('goes where another goes, for what was written again', async () => {
     for (const isAcked of [true, false]) {
-      const [old, fresh] = [new Ledger(true, true), new Ledger(true, true)];
+      const [old, fresh] = [new Ledger(true), new Ledger(true)];
       old.markAcked(3);
       const write = old.write(5);
       const { acked } = write;
@@ -75,7 +78,7 @@ describe('the ledger of writes', () => {
   });
 
   it('answers 30,000 that wait in a moment', async () => {
-    const ledger = new Ledger(true, true);
+    const ledger = new Ledger(true);
     const all = Array.from({ length: 30_000 }, (_, i) => ledger.acked(i + 1));
     const started = performance.now();
     for (let seq = 10; seq <= 30_000; seq += 10) ledger.markAcked(seq);
