@@ -118,29 +118,26 @@ function sizeOf(op: Delta<Run>[number]): number {
  * The one splice that turns `from` into `to`: common ends kept, surrogate pairs whole.
  * O(length). Not the smallest edit script, but the one a person typing makes.
  */
-export function spliceBetween(from: string, to: string): Splice | null {
+export function spliceBetween<R extends string | readonly string[]>(from: R, to: R): Splice<R> | null {
   if (from === to) return null;
   const shorter = Math.min(from.length, to.length);
   let start = 0;
-  while (start < shorter && from.charCodeAt(start) === to.charCodeAt(start)) start++;
-  if (start > 0 && isHigh(from.charCodeAt(start - 1))) start--;
+  while (start < shorter && from[start] === to[start]) start++;
+  if (start > 0 && startsWith(from[start - 1], 0xd800)) start--;
   let end = 0;
-  while (end < shorter - start && from.charCodeAt(from.length - 1 - end) === to.charCodeAt(to.length - 1 - end)) end++;
-  if (end > 0 && isLow(from.charCodeAt(from.length - end))) end--;
-  return { index: start, deleted: from.length - start - end, inserted: to.slice(start, to.length - end) };
+  while (end < shorter - start && from.at(-1 - end) === to.at(-1 - end)) end++;
+  if (end > 0 && startsWith(from.at(-end)!, 0xdc00)) end--;
+  const inserted = to.slice(start, to.length - end) as R;
+  const deleted = from.length - start - end;
+  return deleted + inserted.length > 0 ? { index: start, deleted, inserted } : null;
 }
 
-/** The same for values, which are equal when their JSON is. */
-export function spliceBetweenValues<V>(from: readonly V[], to: readonly V[]): Splice<V[]> | null {
+/** The same for values, which are equal when their JSON is. No JSON begins with half a pair. */
+export function spliceBetweenValues<V>(from: readonly V[], to: readonly V[]): Splice<readonly V[]> | null {
   const [old, next] = [from, to].map((values) => values.map((value) => JSON.stringify(value)));
-  const shorter = Math.min(old.length, next.length);
-  let start = 0;
-  while (start < shorter && old[start] === next[start]) start++;
-  let end = 0;
-  while (end < shorter - start && old[old.length - 1 - end] === next[next.length - 1 - end]) end++;
-  if (start + end === old.length && start + end === next.length) return null;
-  return { index: start, deleted: old.length - start - end, inserted: to.slice(start, to.length - end) };
+  const splice = spliceBetween(old, next);
+  return splice && { ...splice, inserted: to.slice(splice.index, splice.index + splice.inserted.length) };
 }
 
-function isHigh(unit: number): boolean { return (unit & 0xfc00) === 0xd800; }
-function isLow(unit: number): boolean { return (unit & 0xfc00) === 0xdc00; }
+/** Is its first unit such a half of a pair? */
+function startsWith(text: string, half: number): boolean { return (text.charCodeAt(0) & 0xfc00) === half; }

@@ -1,19 +1,14 @@
 // A list of JSON values, in an order everybody agrees on. Moving keeps an item one: of concurrent moves the last wins, and
 // deleting wins over moving.
 
-import { Kind, type EngineEvent } from '../core/document.js';
+import { Kind } from '../core/document.js';
 import type { JsonValue } from '../core/values.js';
-import { Handle, checkIndex, type Holder } from './container.js';
-import { composeSplices, spliceBetweenValues, type Delta, type Splice } from './delta.js';
+import { checkIndex, type Holder } from './container.js';
+import { spliceBetweenValues, type Splice } from './delta.js';
+import { SequenceHandle } from './sequence-handle.js';
 import type { Write } from './write.js';
 
-export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; local: boolean }]> {
-  #splices: Splice<readonly V[]>[] = [];
-  /** The values before a rebuild, to tell listeners what it changed. */
-  #remembered: readonly V[] = [];
-  #cached: readonly V[] = [];
-  #cachedAt = '';
-
+export class List<V = JsonValue> extends SequenceHandle<readonly V[]> {
   constructor(holder: Holder, path: readonly string[]) { super(holder, path, Kind.List); }
 
   get length(): number { return this.engine.listLength(this.number); }
@@ -21,18 +16,11 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
   /** The value at `index`, frozen; undefined past the end. */
   get(index: number): V | undefined {
     checkIndex(index, 'index');
-    return index < this.length ? this.engine.listRead(this.number, index, index + 1)[0] as V : undefined;
+    return index < this.length ? this.read(index, index + 1)[0] : undefined;
   }
 
   /** All values, frozen; the same array until it changes. O(length) after a change. */
-  toArray(): readonly V[] {
-    const version = `${this.holder.generation}/${this.engine.changes(this.number)}`;
-    if (this.#cachedAt !== version) {
-      this.#cached = Object.freeze(this.engine.listRead(this.number, 0, this.length)) as readonly V[];
-      this.#cachedAt = version;
-    }
-    return this.#cached;
-  }
+  toArray(): readonly V[] { return this.contents; }
 
   [Symbol.iterator](): Iterator<V> { return this.toArray()[Symbol.iterator](); }
 
@@ -47,7 +35,7 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
     return this.holder.edit(() => {
       this.engine.listInsert(this.number, index, values);
       this.holder.history?.itemsIn(this.path, this.number, index, values.length);
-      if (this.isWatched && values.length > 0) this.#note({ index, deleted: 0, inserted: this.#read(index, values.length) });
+      if (this.isWatched && values.length > 0) this.note(index, 0, this.read(index, index + values.length));
     });
   }
 
@@ -58,7 +46,7 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
       const removal = this.holder.history?.itemsOut(this.path, this.number, index, count);
       this.engine.listDelete(this.number, index, count);
       if (removal) this.holder.history!.note(removal);
-      if (count > 0) this.#note({ index, deleted: count, inserted: [] });
+      if (count > 0) this.note(index, count);
     });
   }
 
@@ -71,42 +59,12 @@ export class List<V = JsonValue> extends Handle<[{ delta: Delta<readonly V[]>; l
       this.engine.listMove(this.number, from, to, Date.now());
       if (move) this.holder.history!.note(move);
       if (from === to || !this.isWatched) return;
-      this.#note({ index: from, deleted: 1, inserted: [] });
-      this.#note({ index: to, deleted: 0, inserted: this.#read(to, 1) });
+      this.note(from, 1);
+      this.note(to, 0, this.read(to, to + 1));
     });
   }
 
-  /** Called at the end of every transaction that changed the list, with one delta for all of it. @returns stops it */
-  subscribe(listener: (event: { delta: Delta<readonly V[]>; local: boolean }) => void): () => void {
-    return this.listen(listener);
-  }
+  protected read(from: number, to: number): readonly V[] { return this.engine.listRead(this.number, from, to) as V[]; }
 
-  received(event: EngineEvent): void {
-    if (event.kind === 'items') this.#note({ index: event.index, deleted: 0, inserted: event.values as V[] });
-    else if (event.kind === 'delete') this.#note({ index: event.index, deleted: event.count, inserted: [] });
-  }
-
-  remember(): void { this.#remembered = this.isWatched ? this.toArray() : []; }
-
-  rebuilt(): void {
-    if (!this.isWatched) return;
-    this.#splices = [];
-    const splice = spliceBetweenValues(this.#remembered, this.toArray());
-    if (splice) this.#note(splice);
-  }
-
-  flush(isLocal: boolean): (() => void) | null {
-    const delta = composeSplices(this.#splices);
-    this.#splices = [];
-    return delta.length > 0 ? () => this.listeners.emit({ delta, local: isLocal }) : null;
-  }
-
-  /** As the engine has them: the values handed in may change later. */
-  #read(index: number, count: number): V[] { return this.engine.listRead(this.number, index, index + count) as V[]; }
-
-  #note(splice: Splice<readonly V[]>): void {
-    if (!this.isWatched) return;
-    this.#splices.push(splice);
-    this.holder.touched(this);
-  }
+  protected difference(from: readonly V[], to: readonly V[]): Splice<readonly V[]> | null { return spliceBetweenValues(from, to); }
 }

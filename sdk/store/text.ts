@@ -1,35 +1,23 @@
 // A collaborative text. Positions are UTF-16 units, as in every editor and in JavaScript's strings.
 
 import { HeadwaterError } from '../core/errors.js';
-import { Kind, type EngineEvent } from '../core/document.js';
-import { Handle, checkIndex, type Holder } from './container.js';
+import { Kind } from '../core/document.js';
+import { checkIndex, type Holder } from './container.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
-import { composeSplices, spliceBetween, type Delta, type Splice } from './delta.js';
+import { spliceBetween, type Splice } from './delta.js';
+import { SequenceHandle } from './sequence-handle.js';
 import type { Write } from './write.js';
 
 /** Which neighbour a cursor stays with when text comes in at its place. */
 export type Side = 'before' | 'after';
 
-export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
-  #splices: Splice[] = [];
-  /** The text before a rebuild, to tell listeners what it changed. */
-  #remembered = '';
-  #cached = '';
-  #cachedAt = '';
-
+export class Text extends SequenceHandle<string> {
   constructor(holder: Holder, path: readonly string[]) { super(holder, path, Kind.Text); }
 
   get length(): number { return this.engine.textLength(this.number); }
 
   /** The whole text; the same string until it changes. O(length) after a change. */
-  override toString(): string {
-    const version = `${this.holder.generation}/${this.engine.changes(this.number)}`;
-    if (this.#cachedAt !== version) {
-      this.#cached = this.engine.textRead(this.number, 0, this.length);
-      this.#cachedAt = version;
-    }
-    return this.#cached;
-  }
+  override toString(): string { return this.contents; }
 
   toJSON(): string { return this.toString(); }
 
@@ -42,7 +30,8 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     checkText(text);
     this.engine.textInsert(this.number, index, text);
     this.holder.history?.inserted(this.path, this.number, index, text.length);
-    if (this.isWatched) this.#note({ index, deleted: 0, inserted: text });
+    // As the engine stores it: a listener's copy must not drift from the text.
+    if (this.isWatched) this.note(index, 0, text.toWellFormed());
     return this.holder.wrote();
   }
 
@@ -52,7 +41,7 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     const deletion = this.holder.history?.deletion(this.path, this.number, index, count);
     this.engine.textDelete(this.number, index, count);
     if (deletion) this.holder.history!.note(deletion);
-    if (this.isWatched) this.#note({ index, deleted: count, inserted: '' });
+    this.note(index, count);
     return this.holder.wrote();
   }
 
@@ -77,7 +66,7 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     checkIndex(a, 'a');
     checkIndex(b, 'b');
     const end = Math.min(b, this.length);
-    return a >= end ? '' : this.engine.textRead(this.number, a, end);
+    return a >= end ? '' : this.read(a, end);
   }
 
   /**
@@ -104,37 +93,9 @@ export class Text extends Handle<[{ delta: Delta; local: boolean }]> {
     return index >= 0 ? index : side === 'before' ? 0 : this.length;
   }
 
-  /** Called at the end of every transaction that changed the text, with one delta for all of it. @returns stops it */
-  subscribe(listener: (event: { delta: Delta; local: boolean }) => void): () => void {
-    return this.listen(listener);
-  }
+  protected read(from: number, to: number): string { return this.engine.textRead(this.number, from, to); }
 
-  received(event: EngineEvent): void {
-    if (!this.isWatched) return;
-    if (event.kind === 'insert') this.#note({ index: event.index, deleted: 0, inserted: event.text });
-    else if (event.kind === 'delete') this.#note({ index: event.index, deleted: event.count, inserted: '' });
-  }
-
-  remember(): void { this.#remembered = this.isWatched ? this.toString() : ''; }
-
-  rebuilt(): void {
-    if (!this.isWatched) return;
-    this.#splices = [];
-    const splice = spliceBetween(this.#remembered, this.toString());
-    if (splice) this.#note(splice);
-  }
-
-  flush(isLocal: boolean): (() => void) | null {
-    const delta = composeSplices(this.#splices);
-    this.#splices = [];
-    return delta.length > 0 ? () => this.listeners.emit({ delta, local: isLocal }) : null;
-  }
-
-  /** Well-formed pairs and U+FFFD for halves, as the engine stores it: a listener's copy must not drift from the text. */
-  #note(splice: Splice): void {
-    this.#splices.push({ ...splice, inserted: splice.inserted.toWellFormed() });
-    this.holder.touched(this);
-  }
+  protected difference(from: string, to: string): Splice | null { return spliceBetween(from, to); }
 }
 
 function checkText(text: string): void {
