@@ -13,10 +13,9 @@ import { Document } from "../document";
 import { Reader, Writer, readByte, readFixed32, readFixed64, readSpan, readU32, readerOver, remaining, writeByte, writeBytes, writeFixed32, writeFixed64, writeU32 } from "../memory/bytes";
 import { AMBIGUOUS, replicaAt, replicaFind, replicaNamed } from "../replica";
 import { batchHead } from "./grammar";
-import { KEYSTROKE, KEYSTROKE_LAST, KEYSTROKE_OP, writeKeystroke } from "./keystroke";
+import { BRIEF, KEYSTROKE, KEYSTROKE_LAST, KEYSTROKE_OP, writeKeystroke } from "./keystroke";
 
 // Heads: up to 0x9f the batch's flags and ONE_UNIT; from there on they are keystrokes.
-export const BRIEF: u32 = 0x80;
 const ONE_UNIT: u32 = 0x10;
 
 /** Replicas a brief batch may name beside its author; each may have to be waited for. */

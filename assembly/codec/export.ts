@@ -6,6 +6,7 @@ import { Document } from "../document";
 import { replicaAt } from "../replica";
 import { readVector } from "../time/version-vector";
 import { writeBrief } from "./brief";
+import { tellKeystroke } from "./keystroke";
 import { logEntryAt, seal } from "./seal";
 import { writeSnapshot } from "./snapshot-write";
 
@@ -17,6 +18,7 @@ export function takeOwn(doc: Document, writer: Writer): void {
 
 /** Writes the own batches sealed since the last call, in brief form where that can be read. */
 export function tellOwn(doc: Document, writer: Writer): void {
+  if (tellKeystroke(doc, writer)) return;
   writeOwn(doc, writer, doc.told, true);
   doc.told = doc.logIndex.count;
 }

@@ -1,23 +1,61 @@
-// A keystroke: the commonest block there is, applied without the two phases of a batch.
+// A keystroke: the commonest block there is, told and applied without the detours of a batch.
 //
 // It inserts one ASCII character after its author's newest element, the right origin being that element's. So all that can
 // be wrong is seen at a glance, and whatever is not plain goes the long way, which knows what to say about it.
 
 import { BlockKind, Kind, Limit, OpKind } from "../abi";
 import { Document, containerAt, isHigh, isLow, unitAt, versionsReserve } from "../document";
-import { putU32, readU32, readerOver, writeRoom } from "../memory/bytes";
-import { AMBIGUOUS, NIL, Replica, replicaAt, replicaNamed, versionOf, versionsAdd } from "../replica";
-import { findVersion, foundEntry, foundLeaf, leafSequence, spanRight } from "../crdt/sequence-tree";
+import { Writer, putU32, readU32, readerOver, writeRoom } from "../memory/bytes";
+import { AMBIGUOUS, NIL, Replica, replicaAt, replicaNamed, versionOf, versionRow, versionsAdd } from "../replica";
+import { findVersion, foundEntry, foundLeaf, foundOffset, leafSequence, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate } from "../crdt/text";
 import { NEWEST, batchHead } from "./grammar";
+import { OpenOp, openAt } from "./open";
+import { logAdd } from "./seal";
 
 // byte 0       1      5
 //      │ head │ name │ seq … │        head: 0x80 + the character's code
+export const BRIEF: u32 = 0x80;
 export const KEYSTROKE: u32 = 0xa0;
 export const KEYSTROKE_LAST: u32 = 0xfe;
 
 /** The op of a keystroke: its tag, and the length of its text. */
 export const KEYSTROKE_OP: u32 = OpKind.Insert | (NEWEST << 3) | 0x100;
+
+// ---- telling --------------------------------------------------------------------------------------
+
+/**
+ * Seals an open batch that is one keystroke and nothing else, and writes its brief form; false when it is not, or when
+ * anything older is still to be told: then nothing has happened.
+ */
+export function tellKeystroke(doc: Document, writer: Writer): bool {
+  if (doc.open.count != 1 || doc.hasUndeclared || doc.told != doc.logIndex.count || doc.openFrom == 1) return false;
+  const op = openAt(doc, 0);
+  const self = replicaAt(doc, doc.self);
+  if (op.kind != <u32>OpKind.Insert || op.units != 1 || self.brief == 0 || !isNewest(doc, op)) return false;
+  const head = BRIEF + unitAt(doc, op.a);
+  if (head < KEYSTROKE || head > KEYSTROKE_LAST) return false;
+  const offset = doc.log.length;
+  doc.log.length = writeKeystroke(doc, self.id, doc.openFrom, head & 0x7f) - doc.log.start;
+  logAdd(doc, offset, doc.self, doc.openFrom, doc.openFrom, true);
+  doc.told++;
+  doc.open.count = 0;
+  const at = writeRoom(writer, 16);
+  store<u8>(at, head);
+  store<u32>(at, self.brief, 1);
+  writer.length = putU32(at + 5, doc.openFrom) - at;
+  return true;
+}
+
+/** Does the insertion of one element go on after this replica's newest, with the same right origin? What lies in one span does. */
+function isNewest(doc: Document, op: OpenOp): bool {
+  if (op.b != op.a - 1 || op.a + 1 != doc.versions || replicaAt(doc, doc.self).elems < 2) return false;
+  findVersion(doc, op.a);
+  const row = versionRow(doc, doc.rows.count - 1);
+  return foundOffset != 0 && row.replica == doc.self && row.lv0 < op.a;
+}
+
+// ---- receiving ------------------------------------------------------------------------------------
 
 // After true: who typed it, and where its full form, which begins at the end of the log, ends.
 export let keystrokeAuthor: u32 = 0;

@@ -9,10 +9,10 @@ import { Reader, Writer, readByte, readFixed64, readU32, readerOver, remaining, 
 import { Document } from "../document";
 import { elemsSkip, replicaAt } from "../replica";
 import { applyBatch } from "./apply-batch";
-import { BRIEF, briefEnd, expandBrief, fullEnd, strangerName } from "./brief";
+import { briefEnd, expandBrief, fullEnd, strangerName } from "./brief";
 import { adoptAuthor, author, authorSeq, blockUnits, known, lacksHistory, openBlock, seqFrom } from "./decoded";
 import { FORMAT_VERSION } from "./grammar";
-import { KEYSTROKE, applyKeystroke, keystrokeAuthor, keystrokeEnd } from "./keystroke";
+import { BRIEF, KEYSTROKE, applyKeystroke, keystrokeAuthor, keystrokeEnd } from "./keystroke";
 import { missingReplica, missingSeq, readBatch } from "./read-batch";
 import { writeEntry } from "./export";
 import { logAdd, seal } from "./seal";
