@@ -70,6 +70,34 @@ describe('a brief update', () => {
     expect(insert(3, 'x')).toEqual(brief(0x93, nameOf(a), 4, 1, nameOf(b), 1, 1, 3, 0x48, 1, 1, 0, 'x'));
   });
 
+  it('is no mere keystroke when its author has seen something new', () => {
+    const { doc, first, insert } = writer();
+    const peer = new EngineDocument(b);
+    peer.mapSet(rootContainer, 'k', 1, 1);
+    doc.apply(peer.take()!);
+    const typed = insert(3, 'd');
+    expect(typed[0] & 0xe2).toBe(0x82);
+    const reader = new EngineDocument(c);
+    reader.apply(first);
+    expect(reader.apply(typed).waiting).toBe(1);
+  });
+
+  it('is no mere keystroke where another came between the newest element and its right origin', () => {
+    const [own, peer] = [writer(a, 'a'), writer(b, 'P')];
+    const again = new EngineDocument(a);
+    for (const update of [peer.first, own.first]) again.apply(update);
+    const text = again.container(['text'], Kind.Text);
+    expect(again.textRead(text, 0, 2)).toBe('aP');
+    again.mapSet(rootContainer, 'k', 1, 1);
+    const seen = again.tell()!;
+    again.textInsert(text, 1, 'b');
+    const typed = again.tell()!;
+    expect(typed[0]).toBeLessThan(0xa0);
+    const reader = new EngineDocument(c);
+    for (const update of [own.first, peer.first, seen, typed]) reader.apply(update);
+    expect([reader.textRead(text, 0, 3), reader.digest()]).toEqual(['abP', again.digest()]);
+  });
+
   it('is a full one when the author may be new to whoever gets it', () => {
     const { doc, first } = writer();
     expect(first).toEqual(doc.export());
