@@ -74,7 +74,7 @@ describe('a brief update', () => {
     const { doc, first, insert } = writer();
     const peer = new EngineDocument(b);
     peer.mapSet(rootContainer, 'k', 1, 1);
-    doc.apply(peer.take()!);
+    doc.apply(peer.snapshot());
     const typed = insert(3, 'd');
     expect(typed[0] & 0xe2).toBe(0x82);
     const reader = new EngineDocument(c);
