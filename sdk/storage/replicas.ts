@@ -77,7 +77,7 @@ function lockName(name: string, replica: ReplicaId): string {
 }
 
 /** Newer Node versions have the interface too, but their locks end at the process and a database file does not. */
-function webLocks(): LockManager | undefined {
+export function webLocks(): LockManager | undefined {
   const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
   return isNode ? undefined : globalThis.navigator?.locks;
 }

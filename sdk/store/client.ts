@@ -8,8 +8,9 @@ import { askToPersist } from '../storage/persist.js';
 import type { ReplicaClaim } from '../storage/replicas.js';
 import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor } from '../storage/storage.js';
-import { Connection, systemPorts, type ConnectionOptions, type ConnectionStatus, type OwnBatch } from '../sync/connection.js';
-import type { Transport } from '../sync/transport.js';
+import { Connection, type ConnectionOptions, type ConnectionPorts, type ConnectionStatus, type OwnBatch } from '../sync/connection.js';
+import { TabsConnection, type Line, type TabPorts, type TabsHost } from '../sync/tabs-connection.js';
+import { splitUpdate } from './blocks.js';
 import type { Counter } from './counter.js';
 import { Document, type Fields } from './document.js';
 import { Presence } from './presence.js';
@@ -27,8 +28,10 @@ export interface ClientParts {
   storage: ResilientStorage;
   claim: ReplicaClaim;
   /** Null is a client without a server. */
-  transport: Transport | null;
+  ports: ConnectionPorts | null;
   token: ConnectionOptions['token'];
+  /** Null is a client that is alone with its line, as where there are no Web Locks. */
+  tabs: TabPorts | null;
 }
 
 interface Opened { document: Document<any>; replication: Replication }
@@ -41,6 +44,9 @@ function channelOf(name: string): BroadcastChannel | null {
   return channel;
 }
 
+/** A session's note that it has un-acked ops in a document. */
+interface Mark { key: string; tab: ReplicaId; id: string }
+
 const pendingPrefix = 'pending/';
 const removedPrefix = 'removed/';
 /** Documents opened at a time to send what earlier sessions left: a device may hold thousands. */
@@ -52,7 +58,9 @@ export class Client {
   readonly rejected: Refused[] = [];
   readonly status: { get(): Status; subscribe(listener: (status: Status) => void): () => void };
   readonly #board = new StatusBoard(() => this.#readStatus());
-  readonly #connection: Connection | null;
+  readonly #line: Line | null;
+  /** The same, where tabs share one. */
+  readonly #tabs: TabsConnection | null;
   readonly #opened = new Map<string, Opened>();
   /** Documents that are closed and still store what they had. */
   readonly #closing = new Map<string, Promise<void>>();
@@ -64,7 +72,7 @@ export class Client {
   readonly #undos = new Map<string, Undo>();
   readonly #host: ReplicationHost;
   #resuming: Promise<unknown> = Promise.resolve();
-  #line: ConnectionStatus = { connection: 'offline' };
+  #lineStatus: ConnectionStatus = { connection: 'offline' };
   #error: HeadwaterError | undefined;
   #pending = 0;
   #isPersisted: boolean | undefined;
@@ -77,7 +85,11 @@ export class Client {
     this.#parts = parts;
     this.replica = parts.claim.replica;
     this.status = { get: () => this.#board.get(), subscribe: (listener) => this.#board.subscribe(listener) };
-    this.#connection = this.#connectionOver(parts);
+    const { ports, tabs, token } = parts;
+    const options = { replica: this.replica, token };
+    const host = this.#lineHost();
+    this.#tabs = tabs && new TabsConnection(ports, tabs, host, options);
+    this.#line = this.#tabs ?? (ports && new Connection(ports, host, options));
     this.#host = this.#hostFor(parts);
   }
 
@@ -118,7 +130,7 @@ export class Client {
     const { storage } = this.#parts;
     await storage.writeMeta(removedPrefix + id, new Uint8Array(0));
     await storage.remove(id);
-    await storage.writeMeta(pendingPrefix + id, null);
+    await Promise.all((await this.#marks()).filter((mark) => mark.id === id).map(({ key }) => storage.writeMeta(key, null)));
   }
 
   #open(id: string): Opened {
@@ -167,18 +179,20 @@ export class Client {
   /** Who is at a document. Opens it, since the server tells only those who follow it. */
   presence<P = JsonValue>(documentId: string): Presence<P> {
     this.document(documentId);
-    let presence = this.#presences.get(documentId);
-    if (!presence) {
-      presence = new Presence<P>(documentId, this.replica, (state) => this.#sendPresence(documentId, state));
-      this.#presences.set(documentId, presence);
-    }
-    return presence as Presence<P>;
+    return this.#presenceOf(documentId) as Presence<P>;
+  }
+
+  /** Kept from the first value that comes: who was there before the app asks is there. */
+  #presenceOf(id: string): Presence<any> {
+    let presence = this.#presences.get(id);
+    if (!presence) this.#presences.set(id, presence = new Presence<any>(id, this.replica, (state) => this.#sendPresence(id, state)));
+    return presence;
   }
 
   /** Before the document is loaded and subscribed to, nothing goes out; `startSync` sends what is shown then. */
   #sendPresence(id: string, state: Uint8Array | null): void {
     this.#checkOpen();
-    if (this.#opened.has(id)) this.#connection?.setPresence(id, state);
+    if (this.#opened.has(id)) this.#line?.setPresence(id, state);
   }
 
   // ---- going on and off ---------------------------------------------------------------------------
@@ -196,45 +210,63 @@ export class Client {
   /** Resolves when all local writes made so far are acked; rejects when the server refused one. */
   async synced(): Promise<void> {
     this.#checkOpen();
-    if (!this.#connection) throw new HeadwaterError('not_attached', 'there is no server to sync with; give open() a server');
+    if (!this.#parts.ports) throw new HeadwaterError('not_attached', 'there is no server to sync with; give open() a server');
+    await this.#tabs?.decided;
     await Promise.all([...this.#replications.map((replication) => replication.synced()), this.#resuming]);
   }
 
   connect(): void {
     this.#checkOpen();
-    this.#connection?.connect();
+    this.#line?.connect();
   }
 
-  disconnect(): void { this.#connection?.disconnect(); }
+  disconnect(): void { this.#line?.disconnect(); }
 
   /** Stores what is left, leaves, and frees everything. What is not acked is sent by the next session. */
   close(): Promise<void> { return (this.#closed ??= this.#close()); }
 
   async #close(): Promise<void> {
     for (const { document } of [...this.#opened.values()]) document.close();
-    this.#connection?.dispose();
+    this.#line?.disconnect();
     await Promise.all([...this.#undos.values()].map((undo) => undo.close()));
     await Promise.all(this.#closing.values());
+    // The other tabs look for what this one left when it has gone.
+    this.#line?.dispose();
     await this.#parts.storage.close();
     this.#parts.claim.release();
     this.#board.close();
   }
 
+  /** Notes of sessions that had un-acked ops in a document, each session's its own: none may take back another's. */
+  async #marks(): Promise<Mark[]> {
+    const keys = await this.#parts.storage.metaKeys(pendingPrefix).catch(() => [] as string[]);
+    const parts = keys.map((key) => ({ key, tab: key.slice(pendingPrefix.length, pendingPrefix.length + 16), id: key.slice(pendingPrefix.length + 17) }));
+    return parts.filter(({ id }) => isDocumentId(id));
+  }
+
   /** Sends what earlier sessions left un-acked, also in documents nobody opens now. */
   async resume(): Promise<void> {
-    if (!this.#connection) return;
-    const keys = await this.#parts.storage.metaKeys(pendingPrefix).catch(() => [] as string[]);
-    const left = keys.map((key) => key.slice(pendingPrefix.length)).filter(isDocumentId);
+    if (!this.#parts.ports) return;
+    // Ours may be of an earlier session under this id.
+    const isNow = (id: string) => this.#opened.get(id)?.replication.recorder.isMarked === true;
+    const marks = (await this.#marks()).filter(({ tab, id }) => tab !== this.replica || !isNow(id));
+    const left = [...new Set(marks.map(({ id }) => id))];
     const work = async () => {
-      for (let id = left.shift(); id !== undefined && !this.#closed; id = left.shift()) await this.#resumeOne(id).catch(() => {});
+      for (let id = left.shift(); id !== undefined && !this.#closed; id = left.shift()) {
+        await this.#resumeOne(id, marks.filter((mark) => mark.id === id && !this.#tabs?.isAlive(mark.tab))).catch(() => {});
+      }
     };
     this.#resuming = Promise.all(Array.from({ length: Math.min(resumedMax, left.length) }, work));
   }
 
-  #resumeOne(id: string): Promise<void> {
+  /** Opened already, it may lack what a tab stored and did not live to tell. */
+  #resumeOne(id: string, marks: readonly Mark[]): Promise<void> {
+    this.#opened.get(id)?.replication.reload();
     return this.visit(id, async (_, replication) => {
-      replication.recorder.isMarked = true;
-      await replication.synced();
+      const others = marks.filter(({ tab }) => tab !== this.replica);
+      if (others.length < marks.length) replication.recorder.isMarked = true;
+      await replication.synced().catch(() => {});
+      if (replication.exchange.isSettled) await Promise.all(others.map(({ key }) => this.#parts.storage.writeMeta(key, null)));
     });
   }
 
@@ -254,40 +286,53 @@ export class Client {
 
   get #replications(): Replication[] { return [...this.#opened.values()].map(({ replication }) => replication); }
 
-  #connectionOver({ transport, token }: ClientParts): Connection | null {
-    if (!transport) return null;
+  #lineHost(): TabsHost {
     const to = (document: string) => this.#opened.get(document)?.replication.exchange;
-    return new Connection(systemPorts(transport), {
+    return {
       receive: (document, blocks, cursor) => to(document)?.receive(blocks, cursor),
       subscribed: (document, version) => to(document)?.subscribed(version),
       acked: (document, version) => to(document)?.acked(version),
-      rejected: (document, rejection) => to(document)?.rejected(rejection),
-      presence: (document, replica, state) => this.#presences.get(document)?.received(replica, state),
+      rejected: (document, rejection, isOurs) => to(document)?.rejected(rejection, isOurs),
+      presence: (document, replica, state) => { if (this.#opened.has(document)) this.#presenceOf(document).received(replica, state); },
       status: (line) => {
-        this.#line = line;
+        this.#lineStatus = line;
         this.#board.changed();
       },
-    }, { replica: this.replica, token });
+      edited: (document, blocks, isStored) => to(document)?.edited(splitUpdate(blocks), isStored),
+      again: (document, isLeader) => this.#syncAgain(document, isLeader),
+      ended: () => void this.resume(),
+    };
   }
 
-  #hostFor({ storage }: ClientParts): ReplicationHost {
-    const connection = this.#connection;
+  /** Who leads the tabs knows nothing of what is open here. What a tab that ended had stored is sent by who leads next. */
+  #syncAgain(document: string | null, isLeader: boolean): void {
+    for (const [id, presence] of this.#presences) if (id === (document ?? id)) presence.forget();
+    for (const [id, { replication }] of this.#opened) {
+      if (id !== (document ?? id)) continue;
+      replication.recorder.isMarked = false;
+      replication.exchange.again();
+    }
+    if (isLeader) this.#resuming = this.resume().then(() => this.#resuming);
+  }
+
+  #hostFor({ storage, ports }: ClientParts): ReplicationHost {
+    const line = this.#line;
     return {
       storage,
-      hasServer: connection !== null,
+      hasServer: ports !== null,
       replica: this.replica,
       newReplica: newReplicaId,
       durable: () => storage.durable(),
       isUnread: (document) => storage.status.unread.includes(document),
       isRemoved: async (document) => (await storage.readMeta(removedPrefix + document)) !== undefined,
       startSync: (document, cursor, unacked) => this.#startSync(document, cursor, unacked),
-      push: (document, batches) => connection?.push(document, batches),
-      stopSync: (document) => connection?.close(document),
-      isLive: (document) => connection?.isLive(document) ?? false,
+      push: (document, batches) => line?.push(document, batches, storage.status.storage === 'ok'),
+      stopSync: (document) => line?.close(document),
+      isLive: (document) => line?.isLive(document) ?? false,
       markPending: (document, isPending) => {
         // There is something worth keeping now.
         if (storage.kind !== 'memory') void askToPersist().then((isPersisted) => this.#persisted(isPersisted));
-        return storage.writeMeta(pendingPrefix + document, isPending ? new Uint8Array(0) : null);
+        return storage.writeMeta(`${pendingPrefix}${this.replica}/${document}`, isPending ? new Uint8Array(0) : null);
       },
       changed: (pendingOps) => {
         this.#pending += pendingOps;
@@ -300,9 +345,9 @@ export class Client {
   }
 
   #startSync(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
-    this.#connection?.open(document, cursor, unacked);
+    this.#line?.open(document, cursor, unacked);
     const shown = this.#presences.get(document)?.encoded;
-    if (shown) this.#connection?.setPresence(document, shown);
+    if (shown) this.#line?.setPresence(document, shown);
   }
 
   #forget(id: string, idle: Promise<void>): void {
@@ -341,8 +386,8 @@ export class Client {
 
   #readStatus(): Status {
     const { storage, error: storageError } = this.#parts.storage.status;
-    const { connection, progress } = this.#line;
-    const error = this.#line.error ?? storageError ?? this.#error;
+    const { connection, progress } = this.#lineStatus;
+    const error = this.#lineStatus.error ?? storageError ?? this.#error;
     return { connection, pending: this.pending, storage, persisted: this.#isPersisted, ...(error && { error }), ...(progress && { progress }) };
   }
 

@@ -133,7 +133,7 @@ async function settle(client: Client): Promise<void> {
 /** A process from start to end. @returns how many steps it took */
 async function run(disk: Disk, diesAt: number, work: (client: Client, storage: Storage) => Promise<void>): Promise<number> {
   const { storage, steps } = disk.open(diesAt);
-  const client = await openWith({ storage }, new FakeLockManager(), [1e9]);
+  const client = await openWith({ storage }, { locks: new FakeLockManager(), retryMs: [1e9] });
   await work(client, storage);
   const taken = steps();
   await client.close().catch(() => {});

@@ -4,6 +4,7 @@
 // whichever replica of this device wrote it.
 
 import { HeadwaterError } from '../core/errors.js';
+import { joinBytes } from '../core/bytes.js';
 import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Rejection } from '../sync/session-state.js';
@@ -15,6 +16,7 @@ import { LogPosition } from './log-position.js';
 import type { Recorder } from './recorder.js';
 import { Refusals, type Taking } from './refusals.js';
 import type { ReplicationHost } from './replication.js';
+import { isAbove } from './stored-form.js';
 import { Unacked } from './unacked.js';
 
 export class Exchange {
@@ -27,6 +29,8 @@ export class Exchange {
   #pendingOps = 0;
   #isOpen = false;
   #hasStartedOver = false;
+  /** Replicas with ops that another tab writes again. */
+  readonly #yielded = new Set<ReplicaId>();
   /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
   readonly #conflicts = new Set<ReplicaId>();
 
@@ -72,6 +76,11 @@ export class Exchange {
     if (this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
   }
 
+  /** The server is to be reached another way. */
+  again(): void {
+    if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
+  }
+
   close(): void {
     this.#isOpen = false;
     this.count(-this.#pendingOps);
@@ -93,19 +102,34 @@ export class Exchange {
 
   /** Batches that are stored now. They were counted when they were made. */
   send(batches: readonly Block[]): void {
-    if (!this.#host.hasServer) return;
-    this.#unacked.add(batches);
+    if (this.#host.hasServer) this.#unacked.add(batches);
     if (this.#isOpen) this.#host.push(this.#document.id, batches);
   }
 
-  /** Sends stored batches that the server is not known to have. One that waits for something missing, waits here too. */
-  adopt(batches: readonly Block[]): void {
-    const all = [...this.#stranded.splice(0), ...batches];
+  /**
+   * Sends stored batches that the server is not known to have. One that waits for something missing, waits here too, and
+   * comes after those that came meanwhile: what it waits for is among them.
+   *
+   * @param isOthers  another tab sends them; what waited is sent all the same
+   */
+  adopt(batches: readonly Block[], isOthers = false): void {
+    const waited = this.#stranded.splice(0);
+    const all = [...batches, ...waited];
     this.#stranded = all.filter((batch) => !this.#holds(batch));
+    if (!this.#host.hasServer) return;
     const held = all.filter((batch) => this.#holds(batch));
-    if (!this.#host.hasServer || held.length === 0) return;
     this.count(this.#unacked.add(held));
-    if (this.#isOpen) this.#host.push(this.#document.id, held);
+    const ours = isOthers ? waited.filter((batch) => held.includes(batch)) : held;
+    if (this.#isOpen && ours.length > 0) this.#host.push(this.#document.id, ours);
+  }
+
+  /** Blocks that another tab wrote and the leader sends. Should they not be stored, they are stored here. */
+  edited(blocks: readonly Block[], isStored: boolean): void {
+    const news = blocks.filter((block) => !this.#holds(block));
+    if (news.length > 0) this.#document.receive(joinBytes(news.map(({ bytes }) => bytes)));
+    if (!isStored) this.#recorder.keep(news, false);
+    this.adopt(news.filter((block) => isAbove(this.position.committed, block)), true);
+    if (this.#yielded.size > 0) this.#takeYielded();
   }
 
   /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
@@ -204,14 +228,32 @@ export class Exchange {
     this.#recorder.cursorMoved();
   }
 
-  rejected(rejection: Rejection): void {
+  /** @param isOurs  false: another tab writes again what conflicts, and its new ops come from there */
+  rejected(rejection: Rejection, isOurs = true): void {
     const batch = this.#unacked.find(rejection.replica, rejection.seqFrom);
     if (!batch) return;
-    if (rejection.code === 'replica_conflict') return this.#resolveConflict(batch);
+    if (rejection.code === 'replica_conflict') return isOurs ? this.#resolveConflict(batch) : this.#yield(batch);
     this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
     this.refusals.take(batch, rejection);
     this.#recorder.cursorMoved();
+  }
+
+  /** Until the new ops come from the tab that writes them: then the old ones have gone from what is stored. */
+  #yield({ replica }: Block): void {
+    this.count(-this.#takeUnacked(replica).reduce((ops, block) => ops + opsOf(block), 0));
+    this.position.conflict(replica, true);
+    this.#yielded.add(replica);
+  }
+
+  #takeYielded(): void {
+    this.refusals.schedule();
+    void this.#recorder.step(async () => {
+      for (const replica of this.#yielded) this.position.conflict(replica, false);
+      this.#yielded.clear();
+      this.#hasStartedOver = false;
+      this.#startOver();
+    });
   }
 
   /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */

@@ -4,9 +4,11 @@ import { HeadwaterError } from '../core/errors.js';
 import { newReplicaId } from '../core/replica.js';
 import { DexieStorage, isIndexedDBAvailable } from '../storage/dexie.js';
 import { MemoryStorage } from '../storage/memory.js';
-import { claimReplica, type ReplicaClaim } from '../storage/replicas.js';
+import { claimReplica, webLocks, type ReplicaClaim } from '../storage/replicas.js';
 import { ResilientStorage } from '../storage/resilient.js';
 import type { Storage } from '../storage/storage.js';
+import { systemPorts, type ConnectionPorts } from '../sync/ports.js';
+import type { TabPorts } from '../sync/tabs-connection.js';
 import type { Transport } from '../sync/transport.js';
 import { webSocketTransport, type WebSocketClass } from '../sync/websocket.js';
 import { Client } from './client.js';
@@ -32,18 +34,34 @@ export interface OpenOptions {
  */
 export function open(options: OpenOptions = {}): Promise<Client> { return openWith(options); }
 
-/** @param locks, retryMs  instead of the browser's Web Locks and the storage's own waits, for tests */
-export async function openWith(options: OpenOptions, locks?: LockManager, retryMs?: readonly number[]): Promise<Client> {
+/** The world of a client, for tests: instead of the browser's Web Locks and channels, the storage's own waits, the system's timers. */
+export interface OpenParts {
+  locks?: LockManager;
+  channel?: TabPorts['channel'];
+  ports?: (transport: Transport) => ConnectionPorts;
+  retryMs?: readonly number[];
+}
+
+export async function openWith(options: OpenOptions, { locks = webLocks(), channel, ports = systemPorts, retryMs }: OpenParts = {}): Promise<Client> {
   const { name = 'headwater', token } = options;
   if (typeof name !== 'string') throw new HeadwaterError('invalid_argument', 'a name is a string', { name });
   const transport = transportFor(options);
   let client = null as Client | null;
   const storage = new ResilientStorage(storageFor(options.storage, name), { retryMs, onStatus: () => client?.storageChanged() });
   const claim = await claimReplica(storage, name, locks).catch(temporaryClaim);
-  client = new Client({ name, storage, claim, transport, token });
-  await client.resume();
+  // A store of this tab alone is nothing to share.
+  const between = channel ?? (storage.kind === 'memory' ? undefined : webChannel());
+  const at = typeof options.server === 'string' ? options.server : '';
+  const tabs = locks && between ? { name: `${name}/${at}`, locks, channel: between } : null;
+  client = new Client({ name, storage, claim, ports: transport && ports(transport), token, tabs });
+  if (!tabs) await client.resume();
   if (options.connect !== false) client.connect();
   return client;
+}
+
+/** Node has channels too; see webLocks. */
+function webChannel(): TabPorts['channel'] | undefined {
+  return webLocks() && typeof BroadcastChannel === 'function' ? (name) => new BroadcastChannel(name) : undefined;
 }
 
 function transportFor({ server, WebSocket }: OpenOptions): Transport | null {

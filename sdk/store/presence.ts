@@ -78,6 +78,11 @@ export class Presence<P = JsonValue> {
     });
   }
 
+  /** Who is here will be told anew. */
+  forget(): void {
+    for (const { replica } of this.others) this.received(replica, null);
+  }
+
   /** What the connection brings. A value that is not well-formed comes from no Headwater client and is passed over. */
   received(replica: ReplicaId, state: Uint8Array | null): void {
     if (state && !isEncodedValue(state)) return;

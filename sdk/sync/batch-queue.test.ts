@@ -36,10 +36,17 @@ describe('a queue of own batches', () => {
     expect(left(settle(append(emptyQueue, [{ ...batch(a, 1), seqTo: 5 }]), new Map([[a, 3]])))).toEqual(['a1']);
   });
 
-  it('puts older batches before what it holds, and each replica in the order of its seqs', () => {
+  it('puts older batches before what it holds, each replica in the order of its seqs, and later ones after it', () => {
     const queue = append(emptyQueue, [batch(a, 5), batch(b, 1)]);
-    expect(left(append(queue, [batch(a, 3), batch(a, 6)]))).toEqual(['a3', 'a5', 'a6', 'b1']);
+    expect(left(append(queue, [batch(a, 6), batch(a, 4), batch(a, 3)]))).toEqual(['a3', 'a4', 'a5', 'b1', 'a6']);
     expect(left(append(queue, [batch(a, 5)]))).toEqual(['a5', 'b1']);
+  });
+
+  it('leaves in their order what is offered again in another', () => {
+    const queue = take(append(emptyQueue, [batch(a, 1), batch(b, 1), batch(a, 2)]), 20).queue;
+    const again = append(queue, [batch(b, 1), batch(b, 2), batch(a, 1), batch(a, 2)]);
+    expect(left(again)).toEqual(['a1', 'b1', 'a2', 'b2']);
+    expect(names(take(again, 100).batches)).toEqual(['a2', 'b2']);
   });
 
   it('removes what was refused, at the front or not, and counts what is in flight', () => {

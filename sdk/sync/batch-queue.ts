@@ -39,17 +39,28 @@ export const emptyQueue: BatchQueue = { log: [], first: 0, next: 0, end: 0, inFl
 
 const droppedMax = 64;
 
-/** Adds batches that follow what is queued, or puts them where their seqs belong. O(batches), or O(queue) for the latter. */
+/**
+ * Adds batches that follow what is queued. Those that are queued already stay where they are: another tab may offer what it
+ * knows of, in an order of its own. Those before something queued go to the front. O(batches), or O(queue) for these two.
+ */
 export function append(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
   const tails = new Map(queue.tails);
   for (const batch of batches) {
-    if (batch.seqFrom <= (tails.get(batch.replica) ?? 0)) return merge(queue, batches);
+    if (batch.seqFrom <= (tails.get(batch.replica) ?? 0)) return sortIn(queue, batches);
     tails.set(batch.replica, batch.seqTo);
   }
   const isNewest = queue.log.length === queue.end && queue.log !== emptyQueue.log;
   const log = isNewest ? queue.log : queue.log.slice(0, queue.end);
   for (const batch of batches) log.push(batch);
   return { ...queue, log, end: log.length, tails };
+}
+
+function sortIn(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
+  const queued = new Set(queue.log.slice(queue.first, queue.end).map(nameOf));
+  const fresh = batches.filter((batch) => !queued.has(nameOf(batch)) && queued.add(nameOf(batch)));
+  const isEarly = (batch: OwnBatch) => batch.seqFrom <= (queue.tails.get(batch.replica) ?? 0);
+  const early = fresh.filter(isEarly);
+  return append(early.length > 0 ? merge(queue, early) : queue, inOrder(fresh.filter((batch) => !isEarly(batch))));
 }
 
 /** Everything is to be sent again: what was acked has left the queue, and what was not may have been refused unheard. */
@@ -116,23 +127,24 @@ function dropFront(queue: BatchQueue, isGone: (batch: OwnBatch) => boolean): Bat
   return { ...queue, log: queue.log.slice(first, queue.end), first: 0, next: next - first, end: queue.end - first, inFlightBytes };
 }
 
-/** For batches offered again, after the server lost what it had: in seq order per replica, each once, all unsent. */
+/** For batches offered again, after the server lost what it had: they go first, all unsent. */
 function merge(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
-  const known = new Set<string>();
-  const all = [...batches, ...queue.log.slice(queue.first, queue.end)].filter((batch) => {
-    const key = `${batch.replica} ${batch.seqFrom}`;
-    return !known.has(key) && known.add(key);
-  });
-  // Each replica keeps the places it holds in the queue and fills them in the order of its seqs.
+  return queueOf(inOrder([...batches, ...queue.log.slice(queue.first, queue.end)]));
+}
+
+/** Each replica keeps the places it holds in the list and fills them in the order of its seqs. */
+function inOrder(batches: readonly OwnBatch[]): OwnBatch[] {
   const sorted = new Map<ReplicaId, OwnBatch[]>();
-  for (const batch of all) {
+  for (const batch of batches) {
     const own = sorted.get(batch.replica);
     if (own) own.push(batch);
     else sorted.set(batch.replica, [batch]);
   }
   for (const own of sorted.values()) own.sort((a, b) => b.seqFrom - a.seqFrom);
-  return queueOf(all.map((batch) => sorted.get(batch.replica)!.pop()!));
+  return batches.map((batch) => sorted.get(batch.replica)!.pop()!);
 }
+
+function nameOf({ replica, seqFrom }: OwnBatch): string { return `${replica} ${seqFrom}`; }
 
 function queueOf(log: OwnBatch[]): BatchQueue {
   if (log.length === 0) return emptyQueue;

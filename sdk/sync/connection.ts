@@ -35,7 +35,8 @@ export interface SyncHost {
   subscribed(document: string, version: ReadonlyMap<ReplicaId, number>): void;
   /** The server has committed own batches up to these seqs, but for those it rejected. */
   acked(document: string, version: ReadonlyMap<ReplicaId, number>): void;
-  rejected(document: string, batch: Rejection): void;
+  /** @param isOurs  false: another tab writes again what a writer under the same id stands in the way of */
+  rejected(document: string, batch: Rejection, isOurs?: boolean): void;
   /** `null` is "gone". */
   presence(document: string, replica: ReplicaId, state: Uint8Array | null): void;
   status(status: ConnectionStatus): void;
@@ -92,10 +93,13 @@ export class Connection {
     this.#dispatch({ type: 'disconnect' });
   }
 
-  /** @param unacked  own durable batches the server may not have, in the order they were stored */
+  /**
+   * Opened again, as for another tab, its log comes from the lower of the positions.
+   *
+   * @param unacked  own durable batches the server may not have, in the order they were stored
+   */
   open(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
     checkDocumentId(document);
-    if (this.#state.documents.has(document)) throw new HeadwaterError('invalid_argument', 'the document is open already', { document });
     this.#dispatch({ type: 'open', document, cursor, unacked });
   }
 
@@ -121,6 +125,9 @@ export class Connection {
   isLive(document: string): boolean {
     return isLive(this.#state, document);
   }
+
+  /** How far the log has been handed on; within `receive`, before it. */
+  lsnOf(document: string): number { return this.#state.documents.get(document)?.lsn ?? 0; }
 
   dispose(): void {
     this.#dispatch({ type: 'disconnect' });
@@ -245,7 +252,7 @@ function tell(call: () => void): void {
   }
 }
 
-function statusFor({ connection, error, progress }: SessionStatus): ConnectionStatus {
+export function statusFor({ connection, error, progress }: SessionStatus): ConnectionStatus {
   const status: ConnectionStatus = { connection };
   if (error) status.error = new HeadwaterError(error.code, error.message, error.document === undefined ? {} : { document: error.document });
   if (progress) status.progress = progress;

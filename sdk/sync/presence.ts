@@ -47,8 +47,10 @@ export function flushPresence(turn: Turn): void {
 
 export function receivePresence(turn: Turn, id: string, replica: ReplicaId, state: Uint8Array): void {
   const document = turn.document(id);
-  if (!document || replica === turn.state.replica || document.presence.own.has(replica)) return;
+  if (!document || replica === turn.state.replica) return;
   const isGone = state.length === 0;
+  // An earlier link that spoke for this tab has ended; until then the server may have refused what we said.
+  if (document.presence.own.has(replica)) return isGone ? resendPresence(turn, id) : undefined;
   const isKnown = document.presence.others.has(replica);
   if (isGone === isKnown) {
     const others = new Set(document.presence.others);

@@ -109,6 +109,15 @@ describe('the connection', () => {
     ]);
   });
 
+  it('outlives the refusal of a presence that an earlier link still shows, and says it again when that link ends', () => {
+    const refused = server({ type: 'error', code: 'replica_conflict', message: '' });
+    const own: SessionEvent = { type: 'presence', document: 'doc', replica: dead, state: Uint8Array.of(1) };
+    const told = (...state: number[]) => server({ type: 'presence', document: 'doc', replica: dead, state: Uint8Array.from(state) });
+    expect(story([open('doc'), ...online, subscribed('doc', 0, 0), own, refused, { type: 'timer', timer: 'presence' }, told(1), told()]).lines.slice(5)).toEqual([
+      'presence, timer presence 34', '', '', '', 'presence, timer presence 34',
+    ]);
+  });
+
   it('is dead after two pings without any frame', () => {
     const ping = fired('ping');
     expect(story([...online, ping, ping, server({ type: 'ping', nonce: 7 }), ping, ping, ping]).lines.slice(3)).toEqual([
@@ -207,6 +216,29 @@ describe('a document', () => {
     expect(story([open('doc'), ...online, refusal, fired('resubscribe'), subscribed('doc', 0, 0)]).lines.slice(4)).toEqual([
       'backoff resubscribe 0, status catching-up unavailable', 'subscribe doc 0 e1', 'subscribed doc, status live unavailable',
     ]);
+  });
+});
+
+describe('a document that another tab opens too', () => {
+  const live = [open('doc', 5), ...online, subscribed('doc', 5, 5), changes('doc', 6, 8)];
+
+  it.each<[string, SessionEvent, string]>([
+    ['from the lower position', open('doc', 6), 'subscribe doc 6 e1'],
+    ['from its own position when the other tab is further', open('doc', 9), 'subscribe doc 8 e1'],
+    ['from the beginning for a tab that has nothing', open('doc'), 'subscribe doc 0 e1'],
+    ['from the beginning for a tab that knows another log', open('doc', 6, 'e0'), 'subscribe doc 0 e1'],
+  ])('is subscribed to again, %s', (_, event, line) => {
+    expect(story([...live, event]).lines.at(-1)).toBe(`${line}, status catching-up`);
+  });
+
+  it('is asked for from there when it goes online', () => {
+    expect(story([open('doc', 5), open('doc', 3), ...online]).lines.at(-1)).toContain('subscribe doc 3 e1');
+  });
+
+  it('brings un-acked batches, which are sent with those queued, each once', () => {
+    const { lines, state } = story([open('doc', 0, 'e1', [own(1)]), open('doc', 0, 'e1', [own(1), own(2)]), ...online, subscribed('doc', 0, 0)]);
+    expect(lines.at(-1)).toContain('push doc 2');
+    expect(story([close('doc')], state).lines).toEqual(['unsubscribe doc']);
   });
 });
 

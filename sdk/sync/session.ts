@@ -236,6 +236,8 @@ function receiveError(turn: Turn, { code, message, document }: Extract<Message, 
   if (document !== undefined) {
     turn.set({ error: { code, message, document } });
     receiveRefusal(turn, document, !isPassing(code));
+  } else if (code === 'replica_conflict') {
+    // An earlier link still shows the presence of a tab we speak for. When that link ends we are told; see presence.ts.
   } else if (isFatal(code)) {
     stop(turn, { code, message });
   } else {
@@ -260,10 +262,18 @@ function rejectionOf({ replica, seqFrom, seqTo, code, message }: Extract<Message
 // ── documents ───────────────────────────────────────────────────────────────────────────────────
 
 function openDocument(turn: Turn, id: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
-  if (turn.document(id)) return;
+  if (turn.document(id)) return openAgain(turn, id, cursor, unacked);
   turn.addDocument(id, newDocument(cursor));
   queueBatches(turn, id, unacked);
   if (turn.state.phase === 'open') subscribe(turn, id);
+}
+
+/** Another tab opens it too: the log is taken from the lower of the two positions. */
+function openAgain(turn: Turn, id: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void {
+  const { epoch, lsn } = turn.document(id)!;
+  turn.setDocument(id, { lsn: cursor?.epoch === epoch ? Math.min(cursor.lsn, lsn) : 0 });
+  if (turn.state.phase === 'open') subscribe(turn, id);
+  queueBatches(turn, id, unacked);
 }
 
 function closeDocument(turn: Turn, id: string): void {

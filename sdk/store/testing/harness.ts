@@ -10,7 +10,7 @@ import { FaultyStorage } from '../../testing/faults.js';
 import type { Link, Transport } from '../../sync/transport.js';
 import { loopback } from '../../sync/loopback.js';
 import type { Client } from '../client.js';
-import { openWith, type OpenOptions } from '../open.js';
+import { openWith, type OpenOptions, type OpenParts } from '../open.js';
 
 type Server = Awaited<ReturnType<typeof createServer>>;
 
@@ -80,9 +80,9 @@ export class Device {
 
   storage(): FaultyStorage { return new FaultyStorage(new MemoryStorage(this.disk)); }
 
-  open(options: OpenOptions & { locks?: LockManager; retryMs?: number[] } = {}): Promise<Client> {
-    const { locks, retryMs = [20], ...rest } = options;
-    return openWith({ storage: this.storage(), ...(this.server && { server: this.server.transport }), ...rest }, locks, retryMs);
+  open(options: OpenOptions & OpenParts = {}): Promise<Client> {
+    const { locks, channel, ports, retryMs = [20], ...rest } = options;
+    return openWith({ storage: this.storage(), ...(this.server && { server: this.server.transport }), ...rest }, { locks, channel, ports, retryMs });
   }
 }
 

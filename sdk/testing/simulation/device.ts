@@ -52,7 +52,7 @@ export class Device {
     const session: Session = (this.session = { process, client: null, opened: null });
     const storage = wrap(new DeviceStorage(this.disk.open(), process, fates), process);
     process.schedule(0, 'opening', async () => {
-      const client = await openWith({ storage, server: network.transportOf(this.name, process) }, new FakeLockManager());
+      const client = await openWith({ storage, server: network.transportOf(this.name, process) }, { locks: new FakeLockManager() });
       if (process.isAlive) session.client = session.opened = client;
       else await client.close();
     });
