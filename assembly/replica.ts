@@ -14,7 +14,7 @@ import { Table, tableAdd } from "./memory/table";
 
 export const NIL: u32 = 0xffffffff;
 
-/** Set in a VersionRow's replica when the row stands for `elem0` voided elements, which have no versions. */
+/** Set in a VersionRow's replica when the row stands for voided elements, which have no versions. */
 export const VOID_ROW: u32 = 0x80000000;
 
 @unmanaged
@@ -130,11 +130,11 @@ export function elemsSkip(doc: Document, replica: u32, count: u32): void {
   const row = changetype<ReplicaRow>(tableAdd(doc.arena, record.rows, offsetof<ReplicaRow>()));
   row.elem0 = record.elems;
   row.lv0 = NIL;
-  record.elems += count;
   const stop = changetype<VersionRow>(tableAdd(doc.arena, doc.rows, offsetof<VersionRow>()));
   stop.lv0 = doc.versions;
   stop.replica = replica | VOID_ROW;
-  stop.elem0 = count;
+  stop.elem0 = record.elems;
+  record.elems += count;
 }
 
 // @ts-ignore: decorator
@@ -171,6 +171,15 @@ export function rowOf(doc: Document, lv: u32): u32 {
 // @ts-ignore: decorator
 @inline export function rowEnd(doc: Document, index: u32): u32 {
   return index + 1 < doc.rows.count ? versionRow(doc, index + 1).lv0 : doc.versions;
+}
+
+/** Elements in a row, voided ones too: a void has a row of its replica to itself. */
+export function rowElems(doc: Document, index: u32): u32 {
+  const row = versionRow(doc, index);
+  const replica = row.replica & ~VOID_ROW;
+  if (replica == row.replica) return rowEnd(doc, index) - row.lv0;
+  versionOf(doc, replica, row.elem0);
+  return replicaRowEnd(doc, replica) - row.elem0;
 }
 
 /** The replica index that wrote an element. */

@@ -10,21 +10,15 @@ import { Document, ROOT, containerAt, containerFind, isHigh, isLow, keyAt, keyFi
 import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
-import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, replicaRowEnd, rowEnd, versionOf, versionRow } from "../replica";
+import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, replicaRowEnd, rowElems, versionOf, versionRow } from "../replica";
 import { findVersion, foundEntry, foundLeaf, foundOffset, leafOf, leafSequence, spanEndFound, spanLeft, spanLength, spanRight } from "../crdt/sequence-tree";
 
 // Numbers of `other`, translated to `doc`; NONE is not here.
 let containers: Table = changetype<Table>(0);
-/** Elements of each of the other's replicas in the rows walked so far. */
-let passed: Table = changetype<Table>(0);
 
 export function agrees(doc: Document, other: Document): bool {
   findContainers(doc, other);
-  passed = scratchTable(6, 4);
-  for (let i: u32 = 0; i < other.replicas.count; i++) {
-    store<u32>(tableAdd(scratchArena(), passed, 4), 0);
-    if (!agreesOnCounts(doc, other, i)) return false;
-  }
+  for (let i: u32 = 0; i < other.replicas.count; i++) if (!agreesOnCounts(doc, other, i)) return false;
   for (let i: u32 = 0; i < other.rows.count; i++) if (!agreesOnRow(doc, other, i)) return false;
   return true;
 }
@@ -57,15 +51,12 @@ function agreesOnCounts(doc: Document, other: Document, index: u32): bool {
 function agreesOnRow(doc: Document, other: Document, index: u32): bool {
   const row = versionRow(other, index);
   const replica = row.replica & ~VOID_ROW;
-  const isVoid = replica != row.replica;
-  const count = isVoid ? row.elem0 : rowEnd(other, index) - row.lv0;
-  const at = passed.start + ((<usize>replica) << 2);
-  const elem = load<u32>(at);
-  store<u32>(at, elem + count);
+  const elem = row.elem0;
+  const count = rowElems(other, index);
   const here = replicaFind(doc, replicaAt(other, replica).id);
   const elems: u32 = here == NONE ? 0 : replicaAt(doc, here).elems;
   const shared = elems > elem ? min<u32>(count, elems - elem) : 0;
-  if (isVoid) return areVoid(doc, here, elem, shared);
+  if (replica != row.replica) return areVoid(doc, here, elem, shared);
   if (HAS_TEXT) return agreesOnElements(doc, other, here, elem, row.lv0, shared) && areGoodOrigins(doc, other, row.lv0 + shared, row.lv0 + count);
   return true;
 }

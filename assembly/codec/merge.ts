@@ -9,7 +9,7 @@ import { Document, ROOT, containerAt, containerOpen, keyAt, keyOpen, touch, unit
 import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
-import { NIL, VOID_ROW, VersionRow, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowEnd, versionOf, versionRow, versionsAdd } from "../replica";
+import { NIL, VOID_ROW, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowElems, versionOf, versionRow, versionsAdd } from "../replica";
 import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate, textRemove } from "../crdt/text";
 import { copyBase } from "./shallow";
@@ -140,50 +140,20 @@ function holdsDot(other: Document, element: u32, replica: u32, seq: u32): bool {
 
 // ---- text -----------------------------------------------------------------------------------------
 
-/** Inserts the elements that are missing here, in the order they arrived there. */
+/** Adds the elements that are missing here, in the order they arrived there. Voided ones count like others. */
 function mergeElements(doc: Document, other: Document): void {
-  startPassing(other);
   for (let i: u32 = 0; i < other.rows.count; i++) {
     const row = versionRow(other, i);
-    if ((row.replica & VOID_ROW) != 0) {
-      mergeVoid(doc, row.replica & ~VOID_ROW, row.elem0);
-      continue;
+    const replica = replicaHere(row.replica & ~VOID_ROW);
+    const count = rowElems(other, i);
+    const known = replicaAt(doc, replica).elems - row.elem0;
+    if (known >= count) continue;
+    if ((row.replica & VOID_ROW) != 0) elemsSkip(doc, replica, count - known);
+    else if (HAS_TEXT) {
+      const end = row.lv0 + count;
+      for (let lv = row.lv0 + known; lv < end;) lv = mergeRun(doc, other, lv, end, replica);
     }
-    if (HAS_TEXT) mergeRow(doc, other, row, rowEnd(other, i));
   }
-}
-
-function mergeRow(doc: Document, other: Document, row: VersionRow, end: u32): void {
-  const replica = replicaHere(row.replica);
-  pass(row.replica, end - row.lv0);
-  const known = replicaAt(doc, replica).elems;
-  let lv = row.lv0;
-  if (known > row.elem0) lv = min<u32>(end, lv + (known - row.elem0));
-  while (lv < end) lv = mergeRun(doc, other, lv, end, replica);
-}
-
-/** Voided elements count like others. */
-function mergeVoid(doc: Document, replica: u32, count: u32): void {
-  const end = pass(replica, count);
-  const here = replicaHere(replica);
-  const known = replicaAt(doc, here).elems;
-  if (known < end) elemsSkip(doc, here, min<u32>(count, end - known));
-}
-
-// Elements of each of the other's replicas in the rows walked so far: a void's row does not say where it begins.
-let passed: Table = changetype<Table>(0);
-
-function startPassing(other: Document): void {
-  passed = scratchTable(6, 4);
-  for (let i: u32 = 0; i < other.replicas.count; i++) store<u32>(tableAdd(scratchArena(), passed, 4), 0);
-}
-
-/** Counts a row's elements; returns the replica's elems after it. */
-function pass(replica: u32, count: u32): u32 {
-  const at = passed.start + ((<usize>replica) << 2);
-  const end = load<u32>(at) + count;
-  store<u32>(at, end);
-  return end;
 }
 
 /** Inserts what of one span lies in one row, from `lv` on; returns where it ended. */

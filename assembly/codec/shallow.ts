@@ -10,7 +10,7 @@ import { Document, containerAt } from "../document";
 import { Writer, writeByte, writeBytes, writeRoom, writeU32, writeU64 } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
 import { tableAdd } from "../memory/table";
-import { NIL, VOID_ROW, replicaAt, rowEnd, versionOf, versionRow } from "../replica";
+import { NIL, VOID_ROW, replicaAt, rowElems, rowEnd, versionOf, versionRow } from "../replica";
 import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, sizeOf, spanEndFound, spanLength, spanLv, spanRight, successor } from "../crdt/sequence-tree";
 import { BAD } from "./grammar";
 
@@ -77,7 +77,7 @@ function chooseIn(sequence: Sequence, isText: bool): void {
 function writeKeptRow(doc: Document, index: u32, rows: Writer): void {
   const row = versionRow(doc, index);
   const head = <u64>replicaAt(doc, row.replica & ~VOID_ROW).local << 1;
-  if ((row.replica & VOID_ROW) != 0) return writeRow(rows, head | 1, row.elem0);
+  if ((row.replica & VOID_ROW) != 0) return writeRow(rows, head | 1, rowElems(doc, index));
   const end = rowEnd(doc, index);
   let from = row.lv0;
   while (from < end) {

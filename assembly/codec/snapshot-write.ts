@@ -10,7 +10,7 @@ import { Writer, writeByte, writeBytes, writeFixed64, writeRoom, writeU32, write
 import { scratchArena, scratchTable, scratchWriter } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { Container, Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
-import { NIL, VOID_ROW, replicaAt, rowEnd, versionRow } from "../replica";
+import { NIL, VOID_ROW, replicaAt, rowElems, versionRow } from "../replica";
 import { readUnits } from "../crdt/sequence";
 import { Sequence, leafCount, leafNext, sizeOf, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { entryAt } from "../crdt/map";
@@ -75,7 +75,7 @@ function writeRows(doc: Document, body: Writer): void {
     const row = versionRow(doc, i);
     const isVoid = (row.replica & VOID_ROW) != 0;
     const head = (<u64>numberOf(doc, row.replica & ~VOID_ROW) << 1) | (isVoid ? 1 : 0);
-    writeRow(body, head, isVoid ? row.elem0 : rowEnd(doc, i) - row.lv0);
+    writeRow(body, head, rowElems(doc, i));
   }
   if (HAS_TEXT) writeBase(doc, body, doc.base, false);
   else writeU32(body, 0);
