@@ -1,340 +1,60 @@
 // One document in the engine: synchronous, without storage or network. The store (sdk/store) gives it its public
 // face on a client; the server's rooms use it as it is.
 
-import { EventKind, Kind, Mail, Status } from '../../assembly/abi.js';
-import { HeadwaterError } from './errors.js';
-import { mail, outboxCopy, outboxString, outboxUnits, outboxView, outboxWords, putBytes, putString, putUnits } from './memory.js';
-import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
+import { EventKind, Kind, Status } from '../../assembly/abi.js';
+import { LiteEngineDocument, type ElementName, type ElementRun, type EngineEvent } from './lite-document.js';
+import { outboxUnits, outboxView, outboxWords, putUnits } from './memory.js';
+import { replicaFromWords, replicaToWords } from './replica.js';
 import { failure } from './status.js';
-import { toJSON } from './json.js';
-import { decodeRun, decodeValue, decodeValues, isForbiddenKey, putRun, putValue, type JsonValue } from './values.js';
+import { decodeRun, putRun, type JsonValue } from './values.js';
 import * as engine from './wasm.js';
-import type { DocumentHandle, Held } from './wasm.js';
 
-export { Kind } from '../../assembly/abi.js';
+export * from './lite-document.js';
 
-/** The root map's container number. */
-export const rootContainer = 0;
-
-export interface SnapshotOptions {
-  /** False leaves out what was deleted: smaller, for replicas that start from it. See FORMAT.md. */
-  history?: boolean;
-}
-
-export interface ApplyResult {
-  /** Blocks that changed something, those that had waited included. */
-  applied: number;
-  duplicates: number;
-  /** Blocks kept until what they build on arrives. */
-  waiting: number;
-}
-
-/** What a peer's ops changed, in order. Positions are those at that moment; a moved item goes and comes. */
-export type EngineEvent =
-  | { kind: 'insert'; container: number; index: number; text: string }
-  | { kind: 'items'; container: number; index: number; values: JsonValue[] }
-  | { kind: 'delete'; container: number; index: number; count: number }
-  | { kind: 'key'; container: number; key: string }
-  | { kind: 'counter' | 'set'; container: number };
-
-/** An element of a text, by its name everywhere. */
-export interface ElementName { replica: ReplicaId; elem: number }
-
-/** Elements elem, elem + 1 … of one replica. */
-export interface ElementRun extends ElementName { count: number }
-
-export class EngineDocument {
-  /** Grows when a snapshot took the document's place: container numbers asked for before are void. */
-  generation = 0;
-  #held: Held;
-  #keys = new Map<string, number>();
-  #replica: ReplicaId;
-
-  constructor(replica: ReplicaId) {
-    const [high, low] = replicaToWords(replica);
-    this.#replica = replica;
-    engine.workOn(null);
-    this.#held = { handle: engine.document_create(high, low), isFreed: false };
-  }
-
-  /** The id own ops are written under. */
-  get replica(): ReplicaId { return this.#replica; }
-
-  set replica(replica: ReplicaId) {
-    const [high, low] = replicaToWords(replica);
-    engine.document_author(this.#work(), high, low);
-    this.#replica = replica;
-  }
-
-  /**
-   * Applies everything in `bytes` that is new. Each block is checked whole before it changes anything; blocks before a
-   * bad one stand. Blocks that build on missing ops are kept, bounded, unless `wait` is false.
-   *
-   * @param options.stampMax  refuse ops stamped later than this, in ms since 1970
-   * @throws HeadwaterError `invalid_update`, `clock_drift`, `too_large`, `missing_dependency`, `out_of_memory`
-   */
-  apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {
-    putBytes(bytes);
-    const status = engine.document_receive(this.#work(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
-    if (mail(Mail.IsReplaced)) {
-      this.generation++;
-      this.#keys.clear();
-    }
-    if (status !== Status.Ok) throw failure(status, neededOp());
-    return { applied: mail(Mail.Applied), duplicates: mail(Mail.Duplicates), waiting: mail(Mail.Waiting) };
-  }
-
-  /** Own ops since the last take, as one update; null when there are none. A copy. */
-  take(): Uint8Array | null {
-    engine.document_take(this.#work());
-    const bytes = outboxCopy();
-    return bytes.length === 0 ? null : bytes;
-  }
-
-  /** Own ops since the last call of this, as listeners get them: brief. Null when there are none. A copy. */
-  tell(): Uint8Array | null {
-    engine.document_tell(this.#work());
-    const bytes = outboxCopy();
-    return bytes.length === 0 ? null : bytes;
-  }
-
-  /** What was new in the last `apply`, with what it set free; a snapshot when one was among that. A copy. */
-  news(isBrief: boolean): Uint8Array {
-    engine.document_news(this.#work(), isBrief);
-    return outboxCopy();
-  }
-
-  /** The version vector, encoded. A copy. */
-  version(): Uint8Array {
-    engine.document_version(this.#work());
-    return outboxCopy();
-  }
-
-  /** Highest contiguous seq applied of a replica, 0 when there is none. */
-  seqOf(replica: ReplicaId): number {
-    const [high, low] = replicaToWords(replica);
-    return engine.document_seq(this.#live(), high, low) >>> 0;
-  }
-
-  /** Highest seq of own ops: `seqOf(replica)`, at the cost of one call. */
-  get ownSeq(): number { return engine.document_own_seq(this.#live()) >>> 0; }
-
-  /**
-   * Everything a peer at version `since` lacks. O(missing bytes).
-   *
-   * @throws HeadwaterError `invalid_update` when `since` is not a version vector
-   */
-  export(since: Uint8Array = new Uint8Array(0)): Uint8Array {
-    putBytes(since);
-    if (!engine.document_export(this.#work(), since.length)) throw failure(Status.InvalidUpdate);
-    return outboxCopy();
-  }
-
-  /** The whole state as one block. A copy. */
-  snapshot({ history = true }: SnapshotOptions = {}): Uint8Array {
-    engine.document_snapshot(this.#work(), !history);
-    return outboxCopy();
-  }
-
-  /** 16 hex digits; equal exactly when the same ops have been applied. O(elements). */
-  digest(): string {
-    engine.document_digest(this.#work());
-    const out = outboxView();
-    const view = new DataView(out.buffer, out.byteOffset, 8);
-    return replicaFromWords(view.getUint32(4, true), view.getUint32(0, true));
-  }
-
-  /** Everything as plain JSON, keys sorted. */
-  toJSON(): JsonValue { return toJSON(this); }
-
-  /** Forgets batches already taken: they remain as state only, and `export` to an older peer gives a snapshot. */
-  trim(): void { engine.document_trim(this.#work()); }
-
-  /** Bytes of batches held for `export`. */
-  logBytes(): number { return engine.document_log_bytes(this.#live()) >>> 0; }
-
-  /** Bytes of engine memory it takes up. */
-  memoryBytes(): number { return engine.document_memory(this.#live()) >>> 0; }
-
-  /** Blocks kept until what they build on arrives. */
-  waiting(): number { return engine.document_waiting(this.#live()); }
-
-  free(): void {
-    if (this.#held.isFreed) return;
-    this.#held.isFreed = true;
-    engine.document_free(this.#held.handle);
-  }
-
-  /** It was freed, or lost when memory ran out. */
-  get isFreed(): boolean { return this.#held.isFreed; }
-
-  /** With true, `events` tells after each apply what changed. */
-  observe(isObserved: boolean): void { engine.document_observe(this.#live(), isObserved); }
-
-  /** What the last apply changed; empty unless observed. */
-  events(): EngineEvent[] {
-    engine.document_events(this.#live());
-    const words = outboxWords();
-    const events: EngineEvent[] = [];
-    for (let at = 0; at < words.length; at += 5) events.push(this.#event(words[at], words[at + 1], words[at + 2], words[at + 3], words[at + 4]));
-    return events;
-  }
-
-  #event(kind: number, container: number, a: number, b: number, c: number): EngineEvent {
+export class EngineDocument extends LiteEngineDocument {
+  protected override event(kind: number, container: number, a: number, b: number, c: number): EngineEvent {
     switch (kind as EventKind) {
       case EventKind.TextInsert:
-        engine.text_units(this.#held.handle, b, c);
+        engine.text_units(this.live(), b, c);
         return { kind: 'insert', container, index: a, text: outboxUnits() };
       case EventKind.TextDelete: return { kind: 'delete', container, index: a, count: b };
       case EventKind.ListInsert:
-        engine.list_items(this.#held.handle, b, c);
+        engine.list_items(this.live(), b, c);
         return { kind: 'items', container, index: a, values: decodeRun(outboxView()) };
-      case EventKind.MapKey: return { kind: 'key', container, key: this.#keyName(a) };
-      case EventKind.Counter: return { kind: 'counter', container };
-      default: return { kind: 'set', container };
+      default: return super.event(kind, container, a, b, c);
     }
-  }
-
-  // ---- containers ---------------------------------------------------------------------------------
-
-  /**
-   * The container of a kind at a path of keys; [] is the root map. Naming one writes no op.
-   *
-   * @returns its number, good while `generation` stands
-   */
-  container(path: readonly string[], kind: Kind): number {
-    let at = rootContainer;
-    path.forEach((key, depth) => {
-      const isLast = depth === path.length - 1;
-      at = engine.container_open(this.#work(), at, this.#key(key), isLast ? kind : Kind.Map);
-      if (at < 0) throw new HeadwaterError('too_large', 'containers nest deeper than 64 levels; use a shorter path');
-    });
-    return at;
-  }
-
-  /** Containers by number, named or not; see json.ts. */
-  containers(): { kind: Kind; parent: number; key: string; exists: boolean }[] {
-    const handle = this.#live();
-    return Array.from({ length: engine.container_count(handle) }, (_, number) => ({
-      kind: engine.container_kind(handle, number) as Kind,
-      parent: engine.container_parent(handle, number),
-      key: number === rootContainer ? '' : this.#keyName(engine.container_key(handle, number)),
-      exists: Boolean(engine.container_exists(handle, number)),
-    }));
-  }
-
-  /** Grows with every change of a container. */
-  changes(container: number): number { return engine.container_changes(this.#live(), container); }
-
-  #key(key: string): number {
-    const known = this.#keys.get(key);
-    if (known !== undefined) return known;
-    checkKey(key);
-    const number = engine.key_open(this.#work(), putString(key));
-    if (number < 0) throw badKey(key);
-    this.#keys.set(key, number);
-    return number;
-  }
-
-  #keyName(number: number): string {
-    engine.key_read(this.#held.handle, number);
-    return outboxString();
-  }
-
-  // ---- map ----------------------------------------------------------------------------------------
-
-  mapSet(container: number, key: string, value: unknown, nowMs: number): void {
-    const number = this.#key(key);
-    this.#check(engine.map_set(this.#work(), container, number, putValue(value, false), nowMs));
-  }
-
-  /**
-   * @param isHolder  containers hang at the key: it is deleted even if it never had a value
-   * @returns false when there was nothing to delete
-   */
-  mapDelete(container: number, key: string, nowMs: number, isHolder = false): boolean {
-    return this.#did(engine.map_delete(this.#work(), container, this.#key(key), nowMs, isHolder));
-  }
-
-  mapGet(container: number, key: string): JsonValue | undefined {
-    return engine.map_get(this.#live(), container, this.#key(key)) ? decodeValue(outboxView()) : undefined;
-  }
-
-  /** Grows with every change of one key. */
-  mapChanges(container: number, key: string): number {
-    return engine.map_changes(this.#live(), container, this.#key(key));
-  }
-
-  /** Keys that have a value, sorted. */
-  mapKeys(container: number): string[] {
-    engine.map_keys(this.#work(), container);
-    return Array.from(outboxWords(), (number) => this.#keyName(number)).sort();
-  }
-
-  // ---- counter ------------------------------------------------------------------------------------
-
-  /** @throws HeadwaterError `invalid_argument` when the step is no safe integer, or the sum would be none */
-  counterAdd(container: number, step: number): void {
-    if (!Number.isSafeInteger(step)) throw new HeadwaterError('invalid_argument', 'a counter takes whole numbers up to 2^53 - 1; round the step', { step });
-    this.#check(engine.counter_add(this.#work(), container, step));
-  }
-
-  counterValue(container: number): number { return engine.counter_value(this.#live(), container); }
-
-  // ---- set ----------------------------------------------------------------------------------------
-
-  setAdd(container: number, value: unknown): void {
-    this.#check(engine.set_add(this.#work(), container, putValue(value, true)));
-  }
-
-  /** @returns false when it was not a member */
-  setDelete(container: number, value: unknown): boolean {
-    return this.#did(engine.set_delete(this.#work(), container, putValue(value, true)));
-  }
-
-  setClear(container: number): boolean { return this.#did(engine.set_clear(this.#work(), container)); }
-
-  setHas(container: number, value: unknown): boolean {
-    return Boolean(engine.set_has(this.#live(), container, putValue(value, true)));
-  }
-
-  setSize(container: number): number { return engine.set_size(this.#live(), container); }
-
-  setValues(container: number): JsonValue[] {
-    engine.set_values(this.#work(), container);
-    return decodeValues(outboxView());
   }
 
   // ---- text ---------------------------------------------------------------------------------------
 
-  textLength(container: number): number { return engine.text_length(this.#work(), container); }
+  textLength(container: number): number { return engine.text_length(this.work(), container); }
 
   /** Runs of characters that the text is kept in, deleted ones included. */
-  textSpans(container: number): number { return engine.text_spans(this.#work(), container) >>> 0; }
+  textSpans(container: number): number { return engine.text_spans(this.work(), container) >>> 0; }
 
   textInsert(container: number, index: number, text: string): void {
     checkIndex(index);
     const unit = text.length === 1 ? text.charCodeAt(0) : 0xd800;
-    if ((unit & 0xf800) !== 0xd800) return this.#check(engine.text_insert_unit(this.#work(), container, index, unit), index);
+    if ((unit & 0xf800) !== 0xd800) return this.check(engine.text_insert_unit(this.work(), container, index, unit), index);
     putUnits(text);
-    this.#check(engine.text_insert(this.#work(), container, index, text.length), index);
+    this.check(engine.text_insert(this.work(), container, index, text.length), index);
   }
 
   textDelete(container: number, index: number, count: number): void {
     checkIndex(index);
     checkIndex(count);
-    this.#check(engine.text_delete(this.#work(), container, index, count), index);
+    this.check(engine.text_delete(this.work(), container, index, count), index);
   }
 
   /** Units from … to; the caller has checked the range. */
   textRead(container: number, from: number, to: number): string {
-    engine.text_read(this.#work(), container, from, to);
+    engine.text_read(this.work(), container, from, to);
     return outboxUnits();
   }
 
   /** The name of the element at `index`, null at the end of the text. */
   textElement(container: number, index: number): ElementName | null {
-    if (!engine.text_element(this.#work(), container, index)) return null;
+    if (!engine.text_element(this.work(), container, index)) return null;
     const out = outboxView();
     const view = new DataView(out.buffer, out.byteOffset, 12);
     return { replica: replicaFromWords(view.getUint32(4, true), view.getUint32(0, true)), elem: view.getUint32(8, true) };
@@ -342,7 +62,7 @@ export class EngineDocument {
 
   /** The names of the elements from … to, in runs that count up, or of the items there; the caller has checked the range. */
   textElements(container: number, from: number, to: number, areItems = false): ElementRun[] {
-    engine.text_elements(this.#live(), container, from, to, areItems);
+    engine.text_elements(this.live(), container, from, to, areItems);
     const words = outboxWords();
     const runs: ElementRun[] = [];
     for (let at = 0; at < words.length; at += 4) {
@@ -359,11 +79,11 @@ export class EngineDocument {
    */
   behind(container: number, { replica, elem }: ElementName, count: number, insert: (count: number) => void): number {
     const [high, low] = replicaToWords(replica);
-    const here = engine.text_anchor(this.#live(), container, high, low, elem, count);
+    const here = engine.text_anchor(this.live(), container, high, low, elem, count);
     try {
       if (here > 0) insert(here);
     } finally {
-      engine.text_anchor(this.#live(), container, high, low, elem, 0);
+      engine.text_anchor(this.live(), container, high, low, elem, 0);
     }
     return here;
   }
@@ -371,86 +91,59 @@ export class EngineDocument {
   /** Where an element stands, or would stand were it not deleted; -1 when it is not here. O(log n). */
   textResolve(container: number, name: ElementName, isAfter: boolean): number {
     const [high, low] = replicaToWords(name.replica);
-    return engine.text_resolve(this.#live(), container, high, low, name.elem, isAfter);
+    return engine.text_resolve(this.live(), container, high, low, name.elem, isAfter);
   }
 
   // ---- list ---------------------------------------------------------------------------------------
 
-  listLength(container: number): number { return engine.text_length(this.#work(), container); }
+  listLength(container: number): number { return engine.text_length(this.work(), container); }
 
   listInsert(container: number, index: number, values: readonly unknown[]): void {
     checkIndex(index);
-    this.#check(engine.list_insert(this.#work(), container, index, putRun(values)), index);
+    this.check(engine.list_insert(this.work(), container, index, putRun(values)), index);
   }
 
   listDelete(container: number, index: number, count: number): void {
     checkIndex(index);
     checkIndex(count);
-    this.#check(engine.list_delete(this.#work(), container, index, count), index);
+    this.check(engine.list_delete(this.work(), container, index, count), index);
   }
 
   /** After it the item from `from` stands at `to`. */
   listMove(container: number, from: number, to: number, nowMs: number): void {
     checkIndex(from);
     checkIndex(to);
-    this.#check(engine.list_move(this.#work(), container, from, to, nowMs), from);
+    this.check(engine.list_move(this.work(), container, from, to, nowMs), from);
   }
 
-  /** Values from … to, frozen; the caller has checked the range. */
   /** Where an item stands, by what made it; -1 when it is deleted or not here. */
   listFind(container: number, { replica, elem }: ElementName): number {
     const [high, low] = replicaToWords(replica);
-    return engine.list_find(this.#live(), container, high, low, elem);
+    return engine.list_find(this.live(), container, high, low, elem);
   }
 
+  /** Values from … to, frozen; the caller has checked the range. */
   listRead(container: number, from: number, to: number): JsonValue[] {
-    engine.list_read(this.#work(), container, from, to);
+    engine.list_read(this.work(), container, from, to);
     return decodeRun(outboxView());
   }
 
-  // ---- calls --------------------------------------------------------------------------------------
+  // ---- both ---------------------------------------------------------------------------------------
 
-  /** For an engine call that takes no memory. */
-  #live(): DocumentHandle {
-    const held = this.#held;
-    if (held.isFreed) throw new HeadwaterError('closed', 'this document is closed; open it again');
-    return held.handle;
+  override sequenceToJSON(container: number, kind: Kind): JsonValue {
+    const length = this.textLength(container);
+    return kind === Kind.Text ? this.textRead(container, 0, length) : this.listRead(container, 0, length);
   }
 
-  /** For one that may: should there be none left, this is the document that is lost. */
-  #work(): DocumentHandle {
-    engine.workOn(this.#held);
-    return this.#live();
+  override sequenceClear(container: number, kind: Kind): number {
+    const count = this.textLength(container);
+    if (count > 0 && kind === Kind.Text) this.textDelete(container, 0, count);
+    else if (count > 0) this.listDelete(container, 0, count);
+    return count;
   }
-
-  #check(status: Status, index?: number): void {
-    if (status !== Status.Ok) throw failure(status, index === undefined ? {} : { index });
-  }
-
-  /** For calls that answer Duplicate when there was nothing to do. */
-  #did(status: Status): boolean {
-    if (status === Status.Duplicate) return false;
-    this.#check(status);
-    return true;
-  }
-}
-
-/** What the block that could not be applied waits for. */
-function neededOp(): { replica: ReplicaId; seq: number } {
-  engine.receive_needed();
-  const [seq, , low, high] = outboxWords();
-  return { replica: replicaFromWords(high, low), seq };
 }
 
 /** What is no u32 would cross the border as another number. */
 function checkIndex(index: number): void {
   if (index >>> 0 !== index) throw failure(Status.IndexOutOfRange, { index });
-}
-
-function checkKey(key: unknown): void {
-  if (typeof key !== 'string' || key.length === 0 || isForbiddenKey(key)) throw badKey(key);
-}
-
-function badKey(key: unknown): HeadwaterError {
-  return new HeadwaterError('invalid_argument', 'a key is a string of 1 to 1,024 UTF-8 bytes other than "__proto__", "prototype" and "constructor"', { key });
 }

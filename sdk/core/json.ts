@@ -4,21 +4,21 @@
 // first container, in the order of Kind, that is not empty; else, unless the key was deleted, one that exists.
 
 import { Kind } from '../../assembly/abi.js';
-import { rootContainer, type EngineDocument } from './document.js';
+import { rootContainer, type LiteEngineDocument } from './lite-document.js';
 import type { JsonValue } from './values.js';
 
 interface Node { number: number; kind: Kind; children: Map<string, Node[]> }
 
-export function toJSON(document: EngineDocument): JsonValue {
+export function toJSON(document: LiteEngineDocument): JsonValue {
   return mapToJSON(document, tree(document));
 }
 
 /** One container and what it holds, as `toJSON` shows it. */
-export function containerToJSON(document: EngineDocument, number: number): JsonValue {
+export function containerToJSON(document: LiteEngineDocument, number: number): JsonValue {
   return nodeToJSON(document, tree(document, number));
 }
 
-function tree(document: EngineDocument, from = rootContainer): Node {
+function tree(document: LiteEngineDocument, from = rootContainer): Node {
   const nodes: Node[] = [];
   document.containers().forEach(({ kind, parent, key, exists }, number) => {
     const node: Node = { number, kind, children: new Map() };
@@ -30,7 +30,7 @@ function tree(document: EngineDocument, from = rootContainer): Node {
   return nodes[from];
 }
 
-function mapToJSON(document: EngineDocument, node: Node): JsonValue {
+function mapToJSON(document: LiteEngineDocument, node: Node): JsonValue {
   const values = document.mapKeys(node.number);
   const keys = [...new Set([...values, ...node.children.keys()])].sort();
   const object: Record<string, JsonValue> = {};
@@ -43,17 +43,17 @@ function mapToJSON(document: EngineDocument, node: Node): JsonValue {
 }
 
 /** Each child is read once: asking first whether it is empty would read every level twice as often as the one above. */
-function held(document: EngineDocument, node: Node, key: string): JsonValue | undefined {
+function held(document: LiteEngineDocument, node: Node, key: string): JsonValue | undefined {
   const shown = (node.children.get(key) ?? []).map((child) => nodeToJSON(document, child));
   const isDeleted = document.mapChanges(node.number, key) > 0;
   return shown.find((json) => !isEmpty(json)) ?? (isDeleted ? undefined : shown[0]);
 }
 
-function nodeToJSON(document: EngineDocument, node: Node): JsonValue {
+function nodeToJSON(document: LiteEngineDocument, node: Node): JsonValue {
   switch (node.kind) {
     case Kind.Map: return mapToJSON(document, node);
-    case Kind.Text: return document.textRead(node.number, 0, document.textLength(node.number));
-    case Kind.List: return document.listRead(node.number, 0, document.listLength(node.number));
+    case Kind.Text:
+    case Kind.List: return document.sequenceToJSON(node.number, node.kind);
     case Kind.Counter: return document.counterValue(node.number);
     case Kind.Set: return document.setValues(node.number);
     default: return null;

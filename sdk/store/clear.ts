@@ -1,24 +1,24 @@
 // Deleting a key that holds containers: what this replica sees in them goes, op by op, so that what a peer adds at the
 // same time stays, as it would had it been one value.
 
-import { Kind, type EngineDocument, type EngineEvent } from '../core/document.js';
+import { Kind, type EngineEvent, type LiteEngineDocument } from '../core/lite-document.js';
 import type { History } from './history.js';
 
 /** Empties every container under one key of a map, depth first. @returns what that changed, for those who listen */
-export function clearContainers(engine: EngineDocument, parent: number, key: string, nowMs: number, history: History | null): EngineEvent[] {
+export function clearContainers(engine: LiteEngineDocument, parent: number, key: string, nowMs: number, history: History | null): EngineEvent[] {
   return engine.containers().flatMap((container, number) => (
     container.exists && container.parent === parent && container.key === key ? remove(engine, number, container, nowMs, history) : []
   ));
 }
 
 /** Empties a container and says at its key that it is gone. */
-function remove(engine: EngineDocument, number: number, { kind, parent, key }: { kind: Kind; parent: number; key: string }, nowMs: number, history: History | null): EngineEvent[] {
+function remove(engine: LiteEngineDocument, number: number, { kind, parent, key }: { kind: Kind; parent: number; key: string }, nowMs: number, history: History | null): EngineEvent[] {
   const isGone = engine.mapDelete(parent, key, nowMs, true);
   history?.clearing(number, kind);
   return [...clear(engine, number, kind, nowMs, history), ...(isGone ? [{ kind: 'key', container: parent, key } as const] : [])];
 }
 
-function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number, history: History | null): EngineEvent[] {
+function clear(engine: LiteEngineDocument, number: number, kind: Kind, nowMs: number, history: History | null): EngineEvent[] {
   switch (kind) {
     case Kind.Text:
     case Kind.List: return clearSequence(engine, number, kind);
@@ -29,22 +29,19 @@ function clear(engine: EngineDocument, number: number, kind: Kind, nowMs: number
   }
 }
 
-function clearSequence(engine: EngineDocument, number: number, kind: Kind): EngineEvent[] {
-  const count = engine.textLength(number);
-  if (count === 0) return [];
-  if (kind === Kind.Text) engine.textDelete(number, 0, count);
-  else engine.listDelete(number, 0, count);
-  return [{ kind: 'delete', container: number, index: 0, count }];
+function clearSequence(engine: LiteEngineDocument, number: number, kind: Kind): EngineEvent[] {
+  const count = engine.sequenceClear(number, kind);
+  return count > 0 ? [{ kind: 'delete', container: number, index: 0, count }] : [];
 }
 
-function clearCounter(engine: EngineDocument, number: number): EngineEvent[] {
+function clearCounter(engine: LiteEngineDocument, number: number): EngineEvent[] {
   const value = engine.counterValue(number);
   if (value === 0) return [];
   engine.counterAdd(number, -value);
   return [{ kind: 'counter', container: number }];
 }
 
-function clearMap(engine: EngineDocument, number: number, nowMs: number, history: History | null): EngineEvent[] {
+function clearMap(engine: LiteEngineDocument, number: number, nowMs: number, history: History | null): EngineEvent[] {
   const deleted = engine.mapKeys(number).map((key): EngineEvent => {
     engine.mapDelete(number, key, nowMs);
     return { kind: 'key', container: number, key };

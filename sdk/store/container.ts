@@ -4,14 +4,14 @@
 // write, gives containers new numbers. So the number is looked up again whenever the generation has moved on.
 
 import { HeadwaterError } from '../core/errors.js';
-import type { EngineDocument, EngineEvent, Kind } from '../core/document.js';
+import type { EngineEvent, Kind, LiteEngineDocument } from '../core/lite-document.js';
 import type { History } from './history.js';
 import { Listeners } from './observable.js';
 import type { Write } from './write.js';
 
 /** What a handle needs of its document. */
 export interface Holder {
-  readonly engine: EngineDocument;
+  readonly engine: LiteEngineDocument;
   /** Grows whenever container numbers are void. */
   readonly generation: number;
   /** Hears of own edits while somebody may want to undo them. */
@@ -41,7 +41,7 @@ export interface Observed {
   flush(isLocal: boolean): (() => void) | null;
 }
 
-export abstract class Handle<E extends unknown[]> implements Observed {
+export abstract class Handle<E extends unknown[], D extends LiteEngineDocument = LiteEngineDocument> implements Observed {
   protected readonly listeners = new Listeners<E>();
   #number = -1;
   #generation = -1;
@@ -61,7 +61,7 @@ export abstract class Handle<E extends unknown[]> implements Observed {
   abstract rebuilt(): void;
   abstract flush(isLocal: boolean): (() => void) | null;
 
-  protected get engine(): EngineDocument { return this.holder.engine; }
+  protected get engine(): D { return this.holder.engine as D; }
   protected get isWatched(): boolean { return this.listeners.count > 0; }
 
   protected listen(listener: (...args: E) => void): () => void {

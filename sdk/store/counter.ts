@@ -1,7 +1,7 @@
 // A counter: everyone adds, all additions count.
 
 import { HeadwaterError } from '../core/errors.js';
-import { Kind } from '../core/document.js';
+import { Kind } from '../core/lite-document.js';
 import { SimpleHandle, type Holder } from './container.js';
 import type { Write } from './write.js';
 

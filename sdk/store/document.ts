@@ -4,7 +4,8 @@
 // transaction through `attachment`, and hands in what comes from elsewhere through `receive`.
 
 import { HeadwaterError } from '../core/errors.js';
-import { EngineDocument, Kind, rootContainer, type EngineEvent, type SnapshotOptions } from '../core/document.js';
+import { EngineDocument } from '../core/document.js';
+import { Kind, LiteEngineDocument, rootContainer, type EngineEvent, type SnapshotOptions } from '../core/lite-document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { clearContainers } from './clear.js';
@@ -43,8 +44,8 @@ export interface Attachment {
 let shapes: unknown[] | null = null;
 
 /** What headwater/lite calls a document: all but texts. */
-export class LiteDocument<T extends object = Fields> implements Holder {
-  #engine: EngineDocument;
+export class LiteDocument<T extends object = Fields, E extends LiteEngineDocument = LiteEngineDocument> implements Holder {
+  #engine: E;
   #attachment: Attachment | null = null;
   /** Added to the engine document's own generation, so that another one's numbers are not taken for its. */
   #generationBase = 0;
@@ -66,8 +67,8 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   #isHeard = false;
   #isClosed = false;
 
-  constructor(readonly id: string, replica: ReplicaId) {
-    this.#engine = new EngineDocument(replica);
+  constructor(readonly id: string, replica: ReplicaId, engine = new LiteEngineDocument(replica) as E) {
+    this.#engine = engine;
     this.#follow();
     if (!shapes) this.#keepShapes();
   }
@@ -107,7 +108,7 @@ export class LiteDocument<T extends object = Fields> implements Holder {
       throw new HeadwaterError('invalid_argument', 'update takes an object of fields');
     }
     const fields = Object.entries(partial).filter(([, value]) => value !== undefined);
-    const trial = new EngineDocument(this.replica);
+    const trial = new LiteEngineDocument(this.replica);
     try {
       for (const [key, value] of fields) trial.mapSet(rootContainer, key, value, 1);
     } finally {
@@ -214,7 +215,7 @@ export class LiteDocument<T extends object = Fields> implements Holder {
 
   // ---- holder -------------------------------------------------------------------------------------
 
-  get engine(): EngineDocument {
+  get engine(): E {
     this.#checkOpen();
     return this.#engine;
   }
@@ -340,7 +341,7 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   }
 
   /** Puts another engine document under this one, as after a rejected write. Listeners hear what it changed. */
-  rebuild(engine: EngineDocument): void {
+  rebuild(engine: E): void {
     for (const handle of this.#watched) handle.remember();
     this.#engine.free();
     this.#generationBase = this.generation + 1 - engine.generation;
@@ -378,7 +379,9 @@ export class LiteDocument<T extends object = Fields> implements Holder {
   }
 }
 
-export class Document<T extends object = Fields> extends LiteDocument<T> {
+export class Document<T extends object = Fields> extends LiteDocument<T, EngineDocument> {
+  constructor(id: string, replica: ReplicaId) { super(id, replica, new EngineDocument(replica)); }
+
   getText(path: Path): Text { return this.handle(path, Kind.Text, (keys) => new Text(this, keys)); }
   getList<V = JsonValue>(path: Path): List<V> { return this.handle(path, Kind.List, (keys) => new List<V>(this, keys)); }
 

@@ -1,6 +1,6 @@
 // The fields of a document as one frozen object: the same until a field changes, with the same values where none did.
 
-import { rootContainer, type EngineDocument } from '../core/document.js';
+import { rootContainer, type LiteEngineDocument } from '../core/lite-document.js';
 import type { JsonValue } from '../core/values.js';
 
 export class FieldCache<T extends object> {
@@ -10,7 +10,7 @@ export class FieldCache<T extends object> {
   readonly #values = new Map<string, { changes: number; value: JsonValue | undefined }>();
 
   /** @param generation  grows when the engine's counts of changes start anew */
-  read(engine: EngineDocument, generation: number): Readonly<Partial<T>> {
+  read(engine: LiteEngineDocument, generation: number): Readonly<Partial<T>> {
     const changes = engine.changes(rootContainer);
     if (generation !== this.#generation) this.#values.clear();
     else if (changes === this.#changes) return this.#fields;
@@ -23,7 +23,7 @@ export class FieldCache<T extends object> {
     return this.#fields;
   }
 
-  #readValue(engine: EngineDocument, key: string): JsonValue | undefined {
+  #readValue(engine: LiteEngineDocument, key: string): JsonValue | undefined {
     const changes = engine.mapChanges(rootContainer, key);
     const known = this.#values.get(key);
     if (known?.changes === changes) return known.value;

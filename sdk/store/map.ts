@@ -1,6 +1,6 @@
 // A map: the last write of each key wins. The root of a document is one; others hang at paths.
 
-import { Kind } from '../core/document.js';
+import { Kind } from '../core/lite-document.js';
 import { containerToJSON } from '../core/json.js';
 import type { JsonValue } from '../core/values.js';
 import { clearContainers } from './clear.js';

@@ -1,11 +1,11 @@
 // What the handles of texts and lists share: contents that are read again only when they have changed, and what changed,
 // told as one delta for each transaction.
 
-import type { EngineEvent } from '../core/document.js';
+import type { EngineDocument, EngineEvent } from '../core/document.js';
 import { Handle } from './container.js';
 import { composeSplices, type Delta, type Run, type Splice } from './delta.js';
 
-export abstract class SequenceHandle<R extends Run> extends Handle<[{ delta: Delta<R>; local: boolean }]> {
+export abstract class SequenceHandle<R extends Run> extends Handle<[{ delta: Delta<R>; local: boolean }], EngineDocument> {
   #splices: Splice<R>[] = [];
   /** The contents before a rebuild, to tell listeners what it changed. */
   #remembered = '' as R;

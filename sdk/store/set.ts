@@ -1,7 +1,7 @@
 // A set of JSON values. Members are equal when their JSON is, whatever the order of their keys. A concurrent add wins
 // over a removal.
 
-import { Kind } from '../core/document.js';
+import { Kind } from '../core/lite-document.js';
 import type { JsonValue } from '../core/values.js';
 import { SimpleHandle, type Holder } from './container.js';
 import type { Write } from './write.js';
