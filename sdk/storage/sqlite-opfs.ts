@@ -20,6 +20,10 @@ interface Library {
   files: { lastError: Error | null };
 }
 
+/** How long another tab may hold the database, and the pause between two tries. */
+const busyMs = 5000;
+const busyPauseMs = 15;
+
 /** For a worker that has one database, and ends when that fails. */
 export async function openOpfs(path: string): Promise<SqliteDatabase> {
   const module = await moduleOf();
@@ -40,7 +44,19 @@ class OpfsDatabase implements SqliteDatabase {
 
   constructor(private readonly library: Library, private readonly database: number) {}
 
-  async transaction<T>(work: () => Work<T>, { writes }: TransactionOptions): Promise<T> {
+  /** Another tab's turn may last; its transaction is waited for, as SQLite does where it can wait by itself. */
+  async transaction<T>(work: () => Work<T>, options: TransactionOptions): Promise<T> {
+    for (const deadline = Date.now() + busyMs; ;) {
+      try {
+        return await this.#tryOnce(work, options);
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== SQLite.SQLITE_BUSY || Date.now() > deadline) throw named(error, this.library.files);
+        await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
+      }
+    }
+  }
+
+  async #tryOnce<T>(work: () => Work<T>, { writes }: TransactionOptions): Promise<T> {
     this.library.files.lastError = null;
     try {
       await this.all(writes ? 'begin immediate' : 'begin', []);
@@ -49,7 +65,7 @@ class OpfsDatabase implements SqliteDatabase {
       return result;
     } catch (error) {
       await this.all('rollback', []).catch(() => undefined);
-      throw named(error, this.library.files);
+      throw error;
     }
   }
 
