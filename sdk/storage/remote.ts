@@ -56,7 +56,7 @@ export class RemoteStorage implements Storage {
   #closing: Promise<void> | null = null;
 
   /** @param connect  called at the first call, and whenever another worker is needed */
-  constructor(readonly kind: Storage['kind'], private readonly connect: () => Worker, private readonly backoffMs: readonly number[] = [10, 50, 250, 1000]) {}
+  constructor(readonly kind: Storage['kind'], private readonly connect: () => Worker, private readonly backoffMs: readonly number[] = [10, 50, 250, 1000, 2000, 4000]) {}
 
   documents(): Promise<string[]> { return this.#call('documents'); }
   load(document: string): Promise<StoredDocument> { return this.#call('load', document); }
