@@ -78,9 +78,9 @@ export class Client {
   #isPersisted: boolean | undefined;
   #closed: Promise<void> | null = null;
 
-  /** Apps call `open`. */
   readonly #parts: ClientParts;
 
+  /** Apps call `open`. */
   constructor(parts: ClientParts) {
     this.#parts = parts;
     this.replica = parts.claim.replica;

@@ -35,7 +35,7 @@ export class History {
 
   constructor(private readonly holder: { readonly engine: EngineDocument }) {}
 
-  get isRecorded(): boolean { return this.#recorders.size > 0; }
+  get #engine(): EngineDocument { return this.holder.engine; }
 
   /** @returns stops it */
   record(recorder: Recorder): () => void {
@@ -53,12 +53,12 @@ export class History {
 
   /** A set is about to be emptied. */
   setCleared(path: readonly string[], set: number): void {
-    for (const value of this.holder.engine.setValues(set)) this.note({ path, kind: 'member', value, isIn: false });
+    for (const value of this.#engine.setValues(set)) this.note({ path, kind: 'member', value, isIn: false });
   }
 
   /** A container is about to be emptied, because the key it is at is deleted. */
   clearing(container: number, kind: Kind): void {
-    const { engine } = this.holder;
+    const engine = this.#engine;
     const path = pathOf(engine, container);
     switch (kind) {
       case Kind.Text: return this.note(this.deletion(path, container, 0, engine.textLength(container)));
@@ -91,16 +91,14 @@ export class History {
     return { item, place };
   }
 
-  get #engine(): EngineDocument { return this.holder.engine; }
-
   /** Text has come in. */
   inserted(path: readonly string[], text: number, index: number, count: number): void {
-    if (count > 0) this.note({ path, kind: 'insert', runs: this.holder.engine.textElements(text, index, index + count) });
+    if (count > 0) this.note({ path, kind: 'insert', runs: this.#engine.textElements(text, index, index + count) });
   }
 
   /** Text is about to go; to be noted when it has. */
   deletion(path: readonly string[], text: number, index: number, count: number): Edit {
-    const { engine } = this.holder;
+    const engine = this.#engine;
     const end = Math.min(index + count, engine.textLength(text));
     const whole = index < end ? engine.textRead(text, index, end) : '';
     let at = 0;
