@@ -8,6 +8,7 @@ import type { ReplicaId } from '../core/replica.js';
 import { isEncodedValue } from '../core/codec.js';
 import { decodeValue, encodeValue, type JsonValue } from '../core/values.js';
 import { checkPresence } from '../wire/limits.js';
+import { isSameBytes } from './blocks.js';
 import { Listeners } from './observable.js';
 
 /** Somebody, by the replica the server saw, and what it says of itself. */
@@ -50,7 +51,7 @@ export class Presence<P = JsonValue> {
   set(value: P): void {
     const encoded = encodeValue(value).slice();
     checkPresence(this.document, encoded);
-    if (!isSame(encoded, this.#encoded)) this.#show(encoded);
+    if (!this.#encoded || !isSameBytes(encoded, this.#encoded)) this.#show(encoded);
   }
 
   /** Changes some fields of the value and keeps the rest; null and absent start from nothing. */
@@ -115,10 +116,6 @@ export class Presence<P = JsonValue> {
 
 function inOrder<P>(peers: Peer<P>[]): Peer<P>[] {
   return peers.sort((a, b) => (a.replica < b.replica ? -1 : 1));
-}
-
-function isSame(a: Uint8Array, b: Uint8Array | null): boolean {
-  return a.length === b?.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** `next` with every part that equals the same part of `last` put in place of its own. Both are frozen JSON. */
