@@ -164,6 +164,44 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(answers.map((answer) => answer.lsn)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     });
 
+    it('keeps what admins decide about a document, by user, also before there is one', async () => {
+      expect([...(await store.readAcl('a'))]).toEqual([]);
+      await store.writeAcl('a', 'ann', 'write');
+      await store.writeAcl('a', '__proto__', 'none');
+      await store.writeAcl('a', 'ann', 'read');
+      await store.writeAcl('b', '*', 'admin');
+      store = await subject.reopen();
+      expect(new Map(await store.readAcl('a'))).toEqual(new Map([['__proto__', 'none'], ['ann', 'read']]));
+      await store.writeAcl('a', '__proto__', null);
+      await store.writeAcl('a', 'nobody', null);
+      expect([...(await store.readAcl('a'))]).toEqual([['ann', 'read']]);
+      expect([...(await store.readAcl('b'))]).toEqual([['*', 'admin']]);
+      expect(await store.listDocuments('', 10)).toEqual([]);
+    });
+
+    it('keeps the later of two dismissals', async () => {
+      expect(await store.dismissalOf('ann')).toEqual({ tokensBeforeMs: 0, socketsBeforeMs: 0 });
+      await store.dismiss('ann', { tokensBeforeMs: 1_800_000_000_000, socketsBeforeMs: 5 });
+      await store.dismiss('ann', { tokensBeforeMs: 0, socketsBeforeMs: 1_800_000_000_001 });
+      store = await subject.reopen();
+      expect(await store.dismissalOf('ann')).toEqual({ tokensBeforeMs: 1_800_000_000_000, socketsBeforeMs: 1_800_000_000_001 });
+      expect(await store.dismissalOf('bob')).toEqual({ tokensBeforeMs: 0, socketsBeforeMs: 0 });
+    });
+
+    it('tells by a number that grows that something was decided', async () => {
+      const versions = [await store.accessVersion()];
+      for (const decide of [
+        () => store.writeAcl('a', 'ann', 'read'), () => store.writeAcl('a', 'ann', null),
+        () => store.dismiss('ann', { tokensBeforeMs: 1, socketsBeforeMs: 0 }),
+      ]) {
+        await decide();
+        versions.push(await store.accessVersion());
+      }
+      await store.append([entry('a', ada, 1, 'one')]);
+      expect(await store.accessVersion()).toBe(versions[3]);
+      expect([...new Set(versions)].sort((a, b) => a - b)).toEqual(versions);
+    });
+
     it('does not damage the caller’s bytes', async () => {
       const one = entry('a', ada, 1, 'one');
       await store.append([one]);

@@ -6,7 +6,8 @@ import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
 import { checksum } from './checksum.js';
 import { migrate } from './sqlite-schema.js';
 import { openDriver, type Driver, type Row } from '../../sdk/driver/sqlite.js';
-import type { Append, Appended, CorruptRecord, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from './store.js';
+import type { Level } from '../access/level.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from './store.js';
 
 const pageRows = 4_096;
 
@@ -108,6 +109,34 @@ export class SqliteLog {
 
   corruptRecords(): CorruptRecord[] {
     return this.statements.corrupt.all() as unknown as CorruptRecord[];
+  }
+
+  readAcl(document: string): Acl {
+    return new Map(this.statements.acl.all(document).map((row) => [String(row.user), row.level as Level]));
+  }
+
+  writeAcl(document: string, user: string, level: Level | null): void {
+    this.transaction(() => {
+      if (level === null) this.statements.dropAcl.run(document, user);
+      else this.statements.writeAcl.run(document, user, level);
+      this.statements.advanceAccess.run();
+    });
+  }
+
+  dismiss(user: string, { tokensBeforeMs, socketsBeforeMs }: Dismissal): void {
+    this.transaction(() => {
+      this.statements.dismiss.run(user, tokensBeforeMs, socketsBeforeMs);
+      this.statements.advanceAccess.run();
+    });
+  }
+
+  dismissalOf(user: string): Dismissal {
+    const row = this.statements.dismissal.get(user);
+    return { tokensBeforeMs: Number(row?.tokens_before ?? 0), socketsBeforeMs: Number(row?.sockets_before ?? 0) };
+  }
+
+  accessVersion(): number {
+    return Number(this.statements.accessVersion.get()!.version);
   }
 
   close(): void {
@@ -257,6 +286,16 @@ function prepareAll(driver: Driver) {
       `select id, head, (select max(lsn) from snapshots where document = number) as snapshot_lsn
        from documents where id > ? order by id limit ?`,
     ),
+    acl: prepare('select user, level from acl where document = ? order by user'),
+    writeAcl: prepare('insert into acl values (?, ?, ?) on conflict (document, user) do update set level = excluded.level'),
+    dropAcl: prepare('delete from acl where document = ? and user = ?'),
+    dismiss: prepare(
+      `insert into dismissals values (?, ?, ?) on conflict (user) do update set
+       tokens_before = max(tokens_before, excluded.tokens_before), sockets_before = max(sockets_before, excluded.sockets_before)`,
+    ),
+    dismissal: prepare('select tokens_before, sockets_before from dismissals where user = ?'),
+    accessVersion: prepare('select version from access_version'),
+    advanceAccess: prepare('update access_version set version = version + 1'),
     setAside: prepare('insert into corrupt values (?, ?, ?, ?, ?) on conflict do nothing'),
     corrupt: prepare('select document, kind, lsn, bytes, reason from corrupt order by document, lsn'),
   };

@@ -53,6 +53,23 @@ const migrations = [
      bytes blob not null,
      primary key (document, kind, lsn)
    );`,
+
+  // What admins decided, by the document's id: it may be decided before there is one. The version grows with each decision.
+  `create table acl (
+     document text not null,
+     user text not null,
+     level text not null,
+     primary key (document, user)
+   ) without rowid;
+
+   create table dismissals (
+     user text primary key,
+     tokens_before integer not null,
+     sockets_before integer not null
+   ) without rowid;
+
+   create table access_version (version integer not null);
+   insert into access_version values (0);`,
 ];
 
 /** @throws HeadwaterError `storage_failed` when a newer Headwater wrote the file */

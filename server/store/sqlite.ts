@@ -8,7 +8,8 @@ import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import { packAppends, type Call, type Reply } from './sqlite-call.js';
-import type { Append, Appended, CorruptRecord, DocumentRow, LoggedRange, LogSlice, Store, StoredSnapshot } from './store.js';
+import type { Level } from '../access/level.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogSlice, Store, StoredSnapshot } from './store.js';
 
 interface Waiting {
   resolve(result: never): void;
@@ -72,6 +73,26 @@ class SqliteStore implements Store {
 
   corruptRecords(): Promise<CorruptRecord[]> {
     return this.calls.call('corruptRecords', []);
+  }
+
+  readAcl(document: string): Promise<Acl> {
+    return this.calls.call('readAcl', [document]);
+  }
+
+  writeAcl(document: string, user: string, level: Level | null): Promise<void> {
+    return this.calls.call('writeAcl', [document, user, level]);
+  }
+
+  dismiss(user: string, dismissal: Dismissal): Promise<void> {
+    return this.calls.call('dismiss', [user, dismissal]);
+  }
+
+  dismissalOf(user: string): Promise<Dismissal> {
+    return this.calls.call('dismissalOf', [user]);
+  }
+
+  accessVersion(): Promise<number> {
+    return this.calls.call('accessVersion');
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@
 import type { ErrorCode } from '../../sdk/core/errors.js';
 import type { ReplicaId } from '../../sdk/core/replica.js';
 import type { Lsn } from '../../sdk/wire/message.js';
+import type { Level } from '../access/level.js';
 
 /** One block on its way into the log: an author's bytes, or the void that stands in for a refused batch. */
 export interface Append {
@@ -66,7 +67,29 @@ export interface CorruptRecord {
   reason: string;
 }
 
-export interface Store {
+/** A user's levels in one document, by user; `*` is everybody who is not named. */
+export type Acl = ReadonlyMap<string, Level>;
+
+/** Before these times, in ms since 1970, a user's tokens were issued in vain, and its sockets opened. 0 is never. */
+export interface Dismissal {
+  tokensBeforeMs: number;
+  socketsBeforeMs: number;
+}
+
+/** What admins have decided. All nodes of one database see the same, the moment a write resolves. */
+export interface AccessRecords {
+  /** Empty when nothing was set. A document need not exist to have one. */
+  readAcl(document: string): Promise<Acl>;
+  /** @param level  null takes the user's entry away */
+  writeAcl(document: string, user: string, level: Level | null): Promise<void>;
+  /** Of each time the later one stands. */
+  dismiss(user: string, dismissal: Dismissal): Promise<void>;
+  dismissalOf(user: string): Promise<Dismissal>;
+  /** Grows with every writeAcl and dismiss, whichever node called it. */
+  accessVersion(): Promise<number>;
+}
+
+export interface Store extends AccessRecords {
   /** Names this log. Another epoch means another history: LSNs known from before are void. */
   readonly epoch: string;
   /** What it runs on, for the log line. */

@@ -3,7 +3,8 @@
 
 import { joinBytes } from '../../sdk/core/bytes.js';
 import { checksum } from '../store/checksum.js';
-import type { Append, Appended, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from '../store/store.js';
+import type { Level } from '../access/level.js';
+import type { Acl, Append, Appended, Dismissal, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from '../store/store.js';
 
 interface Shelf {
   /** LSN n is at n - 1. */
@@ -15,6 +16,9 @@ interface Shelf {
 
 export class MemoryLog {
   readonly shelves = new Map<string, Shelf>();
+  private readonly acls = new Map<string, Map<string, Level>>();
+  private readonly dismissals = new Map<string, Dismissal>();
+  private version = 0;
 
   constructor(readonly epoch: string) {}
 
@@ -69,6 +73,29 @@ export class MemoryLog {
     const ids = [...this.shelves.keys()].filter((id) => id > after).sort().slice(0, limit);
     return ids.map((id) => ({ id, lsn: this.head(id), snapshotLsn: this.shelves.get(id)!.snapshot?.lsn ?? 0 }));
   }
+
+  readAcl(document: string): Acl { return new Map(this.acls.get(document)); }
+
+  writeAcl(document: string, user: string, level: Level | null): void {
+    const acl = this.acls.get(document) ?? new Map<string, Level>();
+    this.acls.set(document, acl);
+    if (level === null) acl.delete(user);
+    else acl.set(user, level);
+    this.version += 1;
+  }
+
+  dismiss(user: string, { tokensBeforeMs, socketsBeforeMs }: Dismissal): void {
+    const before = this.dismissalOf(user);
+    this.dismissals.set(user, {
+      tokensBeforeMs: Math.max(before.tokensBeforeMs, tokensBeforeMs),
+      socketsBeforeMs: Math.max(before.socketsBeforeMs, socketsBeforeMs),
+    });
+    this.version += 1;
+  }
+
+  dismissalOf(user: string): Dismissal { return this.dismissals.get(user) ?? { tokensBeforeMs: 0, socketsBeforeMs: 0 }; }
+
+  accessVersion(): number { return this.version; }
 
   private appendOne(entry: Append): Appended {
     const { document, replica, seqFrom, seqTo, bytes } = entry;

@@ -3,7 +3,8 @@
 
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import { SqliteLog } from '../store/sqlite-log.js';
-import type { Append, Appended, Store } from '../store/store.js';
+import type { Level } from '../access/level.js';
+import type { Append, Appended, Dismissal, Store } from '../store/store.js';
 
 export class SlowStore implements Store {
   readonly epoch: string;
@@ -53,5 +54,10 @@ export class SlowStore implements Store {
   async writeSnapshot(document: string, lsn: number, bytes: Uint8Array) { this.log.writeSnapshot(document, lsn, bytes); }
   async listDocuments(after: string, limit: number) { return this.log.listDocuments(after, limit); }
   async corruptRecords() { return this.log.corruptRecords(); }
+  async readAcl(document: string) { return this.log.readAcl(document); }
+  async writeAcl(document: string, user: string, level: Level | null) { this.log.writeAcl(document, user, level); }
+  async dismiss(user: string, dismissal: Dismissal) { this.log.dismiss(user, dismissal); }
+  async dismissalOf(user: string) { return this.log.dismissalOf(user); }
+  async accessVersion() { return this.log.accessVersion(); }
   async close() { this.log.close(); }
 }

@@ -2,7 +2,8 @@
 
 import { HeadwaterError } from '../../core/errors.js';
 import type { MemoryLog } from '../../../server/testing/memory-log.js';
-import type { Append, Appended, Store } from '../../../server/store/store.js';
+import type { Level } from '../../../server/access/level.js';
+import type { Append, Appended, Dismissal, Store } from '../../../server/store/store.js';
 import type { DiskFates } from './device-storage.js';
 import { never, Spindle } from './spindle.js';
 import type { Process } from './timeline.js';
@@ -33,6 +34,13 @@ export class ServerStore implements Store {
   }
   listDocuments(after: string, limit: number) { return this.#call('listDocuments', () => this.log.listDocuments(after, limit)); }
   corruptRecords() { return this.#call('corruptRecords', () => []); }
+  readAcl(document: string) { return this.#call('readAcl', () => this.log.readAcl(document)); }
+  writeAcl(document: string, user: string, level: Level | null) {
+    return this.#call('writeAcl', () => this.log.writeAcl(document, user, level), true);
+  }
+  dismiss(user: string, dismissal: Dismissal) { return this.#call('dismiss', () => this.log.dismiss(user, dismissal), true); }
+  dismissalOf(user: string) { return this.#call('dismissalOf', () => this.log.dismissalOf(user)); }
+  accessVersion() { return this.#call('accessVersion', () => this.log.accessVersion()); }
   async close() {}
 
   #call<T>(name: string, work: () => T, isWrite = false): Promise<T> {
