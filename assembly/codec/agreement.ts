@@ -11,7 +11,7 @@ import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NIL, VOID_ROW, authorOf, elemOf, replicaAt, replicaFind, replicaRowEnd, rowElems, versionOf, versionRow } from "../replica";
-import { findVersion, foundEntry, foundLeaf, foundOffset, leafOf, leafSequence, spanEndFound, spanLeft, spanLength, spanRight } from "../crdt/sequence-tree";
+import { findVersion, foundEntry, foundLeaf, leafOf, leafSequence, leftFound, spanEndFound, spanLength, spanRight } from "../crdt/sequence-tree";
 
 // Numbers of `other`, translated to `doc`; NONE is not here.
 let containers: Table = changetype<Table>(0);
@@ -100,7 +100,7 @@ function isTombstone(doc: Document, lv: u32): bool {
 function areGoodOrigins(doc: Document, other: Document, from: u32, to: u32): bool {
   for (let lv = from; lv < to; lv = spanEndFound()) {
     findVersion(other, lv);
-    const left = foundOffset == 0 ? spanLeft(foundLeaf, foundEntry) : lv - 1;
+    const left = leftFound();
     const right = spanRight(foundLeaf, foundEntry);
     if (isHigh(unitHere(doc, other, left)) || isLow(unitHere(doc, other, right))) return false;
     findVersion(other, lv);

@@ -10,7 +10,7 @@ import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, containerFind, containerOpen, keyFind, keyOpen } from "../document";
 import { NIL, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf } from "../replica";
-import { findVersion, leafOf, leafSequence, spanEndFound } from "../crdt/sequence-tree";
+import { findVersion, leafOf, leafSequence, leftFound, spanEndFound } from "../crdt/sequence-tree";
 import { rightOrigin } from "./shallow";
 import { BAD, NONE_SIDE, OWN } from "./grammar";
 
@@ -241,6 +241,17 @@ function insertAt(index: u32): DecodedOp {
 
 export function containerOf(doc: Document, lv: u32): u32 {
   return lv >= doc.versions ? insertOf(lv).container : leafSequence(leafOf(doc, lv)).container;
+}
+
+/** What an element has as left origin; BAD when that is not known any more. */
+export function leftOf(doc: Document, lv: u32): u32 {
+  if (lv >= doc.versions) return insertOf(lv).a == lv ? insertOf(lv).b : lv - 1;
+  if (lv < doc.base) {
+    lackHistory();
+    return BAD;
+  }
+  findVersion(doc, lv);
+  return leftFound();
 }
 
 export function rightOf(doc: Document, lv: u32): u32 {

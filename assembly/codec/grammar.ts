@@ -13,6 +13,10 @@ export const OWN: u32 = 1;
 export const OTHER: u32 = 2;
 /** Left origin only: the author's newest element; the right origin is that element's. */
 export const NEWEST: u32 = 3;
+/** Both sides of a tag: left NEWEST, right OWN. The other way round: in front of the newest element, with its left origin. */
+export const BEFORE_NEWEST: u32 = (NEWEST << 3) | (OWN << 5);
+/** The same for a text of one byte, which is told without a length. */
+export const BEFORE_NEWEST_BYTE: u32 = (NEWEST << 3) | (OTHER << 5);
 
 // The top bit of a tag: an insertion holds values, not text; a move is of an item of another replica.
 export const LIST_BIT: u32 = 128;

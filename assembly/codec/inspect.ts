@@ -4,7 +4,7 @@
 import { BlockKind, OpKind } from "../abi";
 import { Reader, Writer, readByte, readFixed64, readSpan, readU32, readU64, readerOver, remaining, writeByte, writeBytes, writeFixed64, writeU32 } from "../memory/bytes";
 import { scratchWriter } from "../memory/scratch";
-import { NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
+import { BEFORE_NEWEST_BYTE, NEWEST, NONE_SIDE, OTHER, OWN, batchHead } from "./grammar";
 import { fullBlockEnd } from "./receive";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
 import { countValues } from "./values";
@@ -140,13 +140,13 @@ function skipOp(reader: Reader): u32 {
 function skipInsert(reader: Reader, tag: u32, left: u32, right: u32): u32 {
   if (left == NONE_SIDE && right == NONE_SIDE) readU32(reader);
   skipSide(reader, left);
-  skipSide(reader, right);
+  if (left != NEWEST) skipSide(reader, right);
   if ((tag & 7) == <u32>OpKind.Move) {
     skipSide(reader, tag > 127 ? OTHER : OWN);
     readU64(reader);
     return 1;
   }
-  const bytes = readU32(reader);
+  const bytes = tag == BEFORE_NEWEST_BYTE ? 1 : readU32(reader);
   const at = readSpan(reader, bytes);
   if (reader.bad) return 0;
   const units = tag > 127 ? countValues(at, bytes) : utf8ToUnits(at, bytes, 0);

@@ -10,7 +10,7 @@ import { NONE } from "../memory/hashmap";
 import { scratchArena, scratchTable } from "../memory/scratch";
 import { Table, tableAdd } from "../memory/table";
 import { NIL, VOID_ROW, authorOf, elemOf, elemsSkip, replicaAt, replicaFind, replicaOpen, rowElems, versionOf, versionRow, versionsAdd } from "../replica";
-import { Sequence, findVersion, foundEntry, foundLeaf, foundOffset, leafCount, leafNext, leafSequence, sizeOf, spanEndFound, spanLeft, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
+import { Sequence, findVersion, foundEntry, foundLeaf, leafCount, leafNext, leafSequence, leftFound, sizeOf, spanEndFound, spanLength, spanLv, spanRight } from "../crdt/sequence-tree";
 import { textIntegrate, textRemove } from "../crdt/text";
 import { copyBase } from "./shallow";
 import { entryAt, mapWrite } from "../crdt/map";
@@ -161,7 +161,7 @@ function mergeRun(doc: Document, other: Document, lv: u32, rowEndLv: u32, replic
   findVersion(other, lv);
   const leaf = foundLeaf;
   const entry = foundEntry;
-  const left = foundOffset == 0 ? spanLeft(leaf, entry) : lv - 1;
+  const left = leftFound();
   const right = spanRight(leaf, entry);
   const end = min<u32>(spanEndFound(), rowEndLv);
   const count = end - lv;

@@ -11,14 +11,16 @@ import { Document, isHigh, isLow, unitAt, versionsReserve } from "../document";
 import { NIL, replicaAt } from "../replica";
 import { SAFE_MAX } from "../crdt/counter";
 import { STAMP_MAX } from "../time/hlc";
-import { addContainer, addInsert, addOp, addReplica, author, authorId, blockUnits, containerOf, elementRef, elemNext, isContainerRef, isOneRun, isReplicaRef, kindOf, known, lackHistory, leftEdge, newVersion, ownVersion, replicaIdOf, replicaOf, resolveContainer, rightEdge, rightOf, seqFrom, versionHere, versionsInRow } from "./decoded";
+import { addContainer, addInsert, addOp, addReplica, author, authorId, blockUnits, containerOf, elementRef, elemNext, isContainerRef, isOneRun, isReplicaRef, kindOf, known, lackHistory, leftEdge, leftOf, newVersion, ownVersion, replicaIdOf, replicaOf, resolveContainer, rightEdge, rightOf, seqFrom, versionHere, versionsInRow } from "./decoded";
 import { isPlaceable } from "./shallow";
-import { BAD, NEWEST, NONE_SIDE, OTHER, OWN } from "./grammar";
+import { BAD, BEFORE_NEWEST_BYTE, NEWEST, NONE_SIDE, OTHER, OWN } from "./grammar";
 import { areItems, keepMove, keepValues } from "./list-ops";
 import { BAD_UTF8, utf8ToUnits } from "./utf8";
 import { countValues, isKey, isValue } from "./values";
 
 const BACKWARD_BIT: u32 = 32;
+/** Both sides of an insertion's tag. */
+const SIDES: u32 = 120;
 
 /** After Waiting: what of the frontier is not here. */
 export let missingReplica: u64 = 0;
@@ -127,7 +129,7 @@ function countKnown(units: u32): u32 {
 function readInsert(doc: Document, reader: Reader, tag: u32): Status {
   const leftSide = (tag >>> 3) & 3;
   const rightSide = (tag >>> 5) & 3;
-  if (rightSide == NEWEST || (leftSide == NEWEST && rightSide != NONE_SIDE)) return Status.InvalidUpdate;
+  if (rightSide == NEWEST || ((tag & SIDES) == BEFORE_NEWEST_BYTE && tag != BEFORE_NEWEST_BYTE)) return Status.InvalidUpdate;
   let container: u32 = NONE;
   if (leftSide == NONE_SIDE && rightSide == NONE_SIDE) {
     const ref = readU32(reader);
@@ -137,7 +139,7 @@ function readInsert(doc: Document, reader: Reader, tag: u32): Status {
   const leftAt = reader.at;
   skipElement(reader, leftSide);
   const rightAt = reader.at;
-  skipElement(reader, rightSide);
+  if (leftSide != NEWEST) skipElement(reader, rightSide);
   let at = reader.at;
   let bytes: u32 = 0;
   let total: u32 = 1;
@@ -146,7 +148,7 @@ function readInsert(doc: Document, reader: Reader, tag: u32): Status {
     const status = readStamp(reader);
     if (status != Status.Ok) return status;
   } else {
-    bytes = readU32(reader);
+    bytes = tag == BEFORE_NEWEST_BYTE ? 1 : readU32(reader);
     at = readSpan(reader, bytes);
     if (reader.bad || bytes == 0) return Status.InvalidUpdate;
     total = tag > 127 ? countValues(at, bytes) : utf8ToUnits(at, bytes, 0);
@@ -171,10 +173,16 @@ function resolveInsert(doc: Document, reader: Reader, tag: u32, container: u32, 
   let left: u32 = NIL;
   let right: u32 = NIL;
   if (leftSide == NEWEST) {
-    left = elemStart == 0 ? BAD : ownVersion(doc, elemStart - 1);
-    if (left == BAD) return Status.InvalidUpdate;
-    // Which element was the newest in the middle of a batch, the base does not say.
-    right = cut != 0 && left < doc.base ? BAD : rightOf(doc, left);
+    const newest = elemStart == 0 ? BAD : ownVersion(doc, elemStart - 1);
+    if (newest == BAD) return Status.InvalidUpdate;
+    if (rightSide != NONE_SIDE) {
+      left = leftOf(doc, newest);
+      right = newest;
+    } else {
+      left = newest;
+      // Which element was the newest in the middle of a batch, the base does not say.
+      right = cut != 0 && newest < doc.base ? BAD : rightOf(doc, newest);
+    }
   } else {
     left = elementRef(doc, readerOver(2, leftAt, reader.end), leftSide, elemStart);
     right = elementRef(doc, readerOver(2, rightAt, reader.end), rightSide, elemStart);
@@ -186,7 +194,7 @@ function resolveInsert(doc: Document, reader: Reader, tag: u32, container: u32, 
     if (container == NONE) container = holder;
     if (holder != container) return Status.InvalidUpdate;
   }
-  if (kindOf(doc, container) != <u32>((tag & ~120) == 0 ? Kind.Text : Kind.List)) return Status.InvalidUpdate;
+  if (kindOf(doc, container) != <u32>((tag & ~SIDES) == 0 ? Kind.Text : Kind.List)) return Status.InvalidUpdate;
   if (cut != 0) {
     left = ownVersion(doc, elemNext - 1);
     if (left == BAD || containerOf(doc, left) != container) return Status.InvalidUpdate;

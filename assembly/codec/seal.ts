@@ -10,9 +10,9 @@ import { scratchWriter } from "../memory/scratch";
 import { tableAdd } from "../memory/table";
 import { Document, ROOT, containerAt, isHigh, keyAt, unitAt } from "../document";
 import { NIL, Replica, authorOf, elemOf, replicaAt, rowEnd, rowOf, versionRow } from "../replica";
-import { findVersion, foundEntry, foundLeaf, spanRight } from "../crdt/sequence-tree";
+import { findVersion, foundEntry, foundLeaf, leftFound, spanRight } from "../crdt/sequence-tree";
 import { BACKWARD, INSERT_VALUES, OpenOp, openAt } from "./open";
-import { LIST_BIT, NEWEST, NONE_SIDE, OTHER, OTHER_BIT, OWN, batchHead } from "./grammar";
+import { BEFORE_NEWEST, BEFORE_NEWEST_BYTE, LIST_BIT, NEWEST, NONE_SIDE, OTHER, OTHER_BIT, OWN, batchHead } from "./grammar";
 import { unitsToUtf8 } from "./utf8";
 import { valueEnd } from "./values";
 
@@ -47,6 +47,8 @@ let stampBase: u64 = 0;
 let stampLast: u64 = 0;
 let hasStamps: bool = false;
 let elemNext: u32 = 0;
+/** The first elem that is of this batch. */
+let elemFrom: u32 = 0;
 let units: u32 = 0;
 
 /** Turns the open batch into one or more sealed ones at the end of the log. Cheap when there is nothing open. */
@@ -127,6 +129,7 @@ function begin(doc: Document): void {
   containerCount = 0;
   hasStamps = false;
   units = 0;
+  elemFrom = elemNext;
 }
 
 /** Writes an op, or as much of it as one batch should hold, from its unit `done` on; returns the units written. */
@@ -150,16 +153,27 @@ function writeInsert(doc: Document, op: OpenOp, done: u32): u32 {
   const lv = op.a + done;
   let taken = min<u32>(op.units - done, INSERT_UNITS);
   if (done + taken < op.units && isHigh(unitAt(doc, lv + taken - 1))) taken--;
+  const tagAt = ops.length;
   writePlace(doc, op, done, OpKind.Insert);
   unitsToUtf8(ops, doc.units + ((<usize>lv) << 1), taken);
+  if (ops.length == tagAt + 3) dropLength(ops.start + tagAt);
   elemNext += taken;
   return taken;
+}
+
+/** The op that `ops` ends with has a tag, a length of 1 and a byte; text typed backwards goes without the length. */
+function dropLength(at: usize): void {
+  if (load<u8>(at) != <u8>BEFORE_NEWEST) return;
+  store<u8>(at, <u8>BEFORE_NEWEST_BYTE);
+  store<u8>(at, load<u8>(at, 2), 1);
+  ops.length--;
 }
 
 /** The tag of an insertion, from its element `done` on, or of a move; and its origins. */
 function writePlace(doc: Document, op: OpenOp, done: u32, tag: u32): void {
   const left = done == 0 ? op.b : op.a + done - 1;
   if (continuesNewest(doc, left, op.c)) return writeByte(ops, tag | (NEWEST << 3));
+  if (precedesNewest(doc, left, op.c)) return writeByte(ops, tag | BEFORE_NEWEST);
   const leftSide = sideOf(doc, left);
   const rightSide = sideOf(doc, op.c);
   writeByte(ops, tag | (leftSide << 3) | (rightSide << 5));
@@ -199,6 +213,16 @@ function continuesNewest(doc: Document, left: u32, right: u32): bool {
   if (left == NIL || left < doc.base || elemNext == 0 || authorOf(doc, left) != doc.self || elemOf(doc, left) != elemNext - 1) return false;
   findVersion(doc, left);
   return spanRight(foundLeaf, foundEntry) == right;
+}
+
+/**
+ * Does an insertion go in front of our newest element, with the same left origin, as text typed backwards does? Only where
+ * that element is of the same batch: of one in its base a reader without history knows no left origin.
+ */
+function precedesNewest(doc: Document, left: u32, right: u32): bool {
+  if (elemNext == elemFrom || right == NIL || authorOf(doc, right) != doc.self || elemOf(doc, right) != elemNext - 1) return false;
+  findVersion(doc, right);
+  return leftFound() == left;
 }
 
 function sideOf(doc: Document, lv: u32): u32 {

@@ -177,6 +177,11 @@ export function spanEndFound(): u32 {
   return spanLv(foundLeaf, foundEntry) + sizeOf(spanLength(foundLeaf, foundEntry));
 }
 
+/** Left origin of the element that was found. */
+export function leftFound(): u32 {
+  return foundOffset == 0 ? spanLeft(foundLeaf, foundEntry) : spanLv(foundLeaf, foundEntry) + foundOffset - 1;
+}
+
 /** Visible elements before `entry` in its leaf. */
 export function visibleBefore(leaf: usize, entry: u32): u32 {
   let total: u32 = 0;
