@@ -16,6 +16,7 @@ Flags of serve, each with its mirror in the environment:
   --port <n>           port to listen on, 0 for any        HEADWATER_PORT        8787
   --host <name>        loopback only without accounts      HEADWATER_HOST        127.0.0.1
   --database <url>     sqlite:<file>, made when missing    HEADWATER_DATABASE    sqlite:./data/headwater.db
+  --redis <url>        redis://…, between several nodes    HEADWATER_REDIS       none
   --transport <name>   uws or ws                           HEADWATER_TRANSPORT   first that loads
   --log-level <name>   debug, info, warn, error, silent    HEADWATER_LOG_LEVEL   info
   --console <bool>     serve the console's page at /       HEADWATER_CONSOLE     true
@@ -33,6 +34,7 @@ const flags = {
   port: { type: 'string' },
   host: { type: 'string' },
   database: { type: 'string' },
+  redis: { type: 'string' },
   transport: { type: 'string' },
   'log-level': { type: 'string' },
   console: { type: 'string' },
@@ -62,8 +64,8 @@ function parse() {
   }
 }
 
-function serveOptions({ port, host, database, transport, console, 'log-level': logLevel }: Values): ServerConfigInput {
-  const given = { port, host, database, transport, console, logLevel };
+function serveOptions({ port, host, database, redis, transport, console, 'log-level': logLevel }: Values): ServerConfigInput {
+  const given = { port, host, database, redis, transport, console, logLevel };
   const flagged = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { ...configFromEnvironment(process.env), ...flagged };
 }

@@ -13,6 +13,8 @@ const limit = z.number().int().nonnegative();
 const schema = z.strictObject({
   /** `sqlite:<file>`; the folder is made. `sqlite::memory:` forgets everything when it stops. */
   database: z.string().default('sqlite:./data/headwater.db'),
+  /** `redis://…`: tells the other nodes of the same database at once what was written here. Without it they look every few seconds. */
+  redis: z.string().regex(/^rediss?:\/\/./, 'must look like redis://127.0.0.1:6379').optional(),
   port: z.coerce.number().int().min(0).max(65_535).default(8787),
   host: z.string().min(1).default('127.0.0.1'),
   /** Which WebSocket library; by default the first of uws and ws that loads. */
@@ -28,6 +30,7 @@ export type ServerConfig = Omit<z.output<typeof schema>, 'limits'> & { limits: L
 /** Everything optional; see the schema in config.ts. */
 export interface ServerConfigInput {
   database?: string;
+  redis?: string;
   port?: number | string;
   host?: string;
   transport?: 'uws' | 'ws';
@@ -70,7 +73,7 @@ export function assertLoopback(host: string): void {
 /** The environment's part: HEADWATER_LOG_LEVEL is logLevel. Unset and empty are the same. */
 export function configFromEnvironment(environment: NodeJS.ProcessEnv): ServerConfigInput {
   const input: Record<string, string> = {};
-  for (const name of ['database', 'port', 'host', 'transport', 'logLevel', 'console']) {
+  for (const name of ['database', 'redis', 'port', 'host', 'transport', 'logLevel', 'console']) {
     const value = environment[environmentName(name)];
     if (value) input[name] = value;
   }

@@ -4,6 +4,6 @@ export { createServer, type Server, type ServerOptions } from './server.js';
 export { type ServerConfigInput } from './config.js';
 export { defaultLimits, type Limits } from './limits.js';
 export { LocalBus } from './bus/local.js';
-export { type Bus, type Growth } from './bus/bus.js';
+export { type Bus, type BusListener, type BusMessage } from './bus/bus.js';
 export { type Store } from './store/store.js';
 export { openSqliteStore } from './store/sqlite.js';

@@ -43,6 +43,10 @@ export const defaultLimits = {
   snapshotBytesMin: 256 * kib,
   /** A room nobody listens to is put away after this long. */
   roomIdleMs: 60_000,
+  /** How often the heads of all open documents are compared with the log's, for what no hint told of; 0: never. */
+  headCheckMs: 2_000,
+  /** Another node that has not been heard for this long is gone, and so is the presence of who was connected there. */
+  nodeSilenceMsMax: 4_000,
   /** Longest pause before a room whose commit failed is loaded again. */
   reloadDelayMsMax: 5_000,
   /** How long a drain may take before the process stops waiting for it. */

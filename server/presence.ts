@@ -24,6 +24,19 @@ export class Presence<Owner extends object> {
     return 'taken-in';
   }
 
+  /** What another node's connections show: the last to be heard of, here or there, is where somebody is now. @returns whether it is news */
+  setElsewhere(node: Owner, replica: ReplicaId, state: Uint8Array): boolean {
+    const held = this.values.get(replica);
+    if (state.length === 0) return held?.owner === node && this.values.delete(replica);
+    this.values.set(replica, { owner: node, state });
+    return held === undefined || this.silent.has(held.owner) || Buffer.compare(held.state, state) !== 0;
+  }
+
+  /** What an owner shows now. */
+  entriesOf(owner: Owner): [ReplicaId, Uint8Array][] {
+    return this.silent.has(owner) ? [] : this.broughtBy(owner);
+  }
+
   entries(): [ReplicaId, Uint8Array][] {
     return [...this.values].filter(([, { owner }]) => !this.silent.has(owner)).map(([replica, { state }]) => [replica, state]);
   }
@@ -32,7 +45,7 @@ export class Presence<Owner extends object> {
   setSilent(owner: Owner, isSilent: boolean): [ReplicaId, Uint8Array][] {
     if (isSilent) this.silent.add(owner);
     else this.silent.delete(owner);
-    return [...this.values].filter(([, value]) => value.owner === owner).map(([replica, { state }]) => [replica, state]);
+    return this.broughtBy(owner);
   }
 
   /** @returns the replicas that are gone with their connection */
@@ -41,6 +54,10 @@ export class Presence<Owner extends object> {
     const gone = [...this.values].filter(([, value]) => value.owner === owner).map(([replica]) => replica);
     for (const replica of gone) this.values.delete(replica);
     return gone;
+  }
+
+  private broughtBy(owner: Owner): [ReplicaId, Uint8Array][] {
+    return [...this.values].filter(([, value]) => value.owner === owner).map(([replica, { state }]) => [replica, state]);
   }
 
   private countOf(owner: Owner): number {

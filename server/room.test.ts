@@ -7,6 +7,7 @@ import { engine } from './engine.js';
 import { GroupCommit } from './group-commit.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { silentLog } from './log.js';
+import { Nodes } from './nodes.js';
 import type { Author, Rejection } from './push.js';
 import { Room, type RoomContext } from './room.js';
 import { Rooms } from './rooms.js';
@@ -44,9 +45,9 @@ function contextOf(options: { limits?: Partial<Limits>; bus?: LocalBus; node?: s
   return {
     store, engine, limits, log: silentLog,
     commits: new GroupCommit(store, limits),
-    bus: options.bus ?? new LocalBus(),
-    node: options.node ?? 'node',
+    nodes: new Nodes(options.bus ?? new LocalBus(), options.node ?? 'node', limits, () => nowMs, () => undefined, () => undefined),
     now: () => nowMs,
+    lookAtHead: () => undefined,
     broadcast(message) {
       if (message.type !== 'changes') return;
       changes.push({ ...message, batches: message.batches.slice() });
@@ -533,11 +534,11 @@ describe('two nodes on one store', () => {
     const bus = new LocalBus();
     const publish = bus.publish.bind(bus);
     let count = 0;
-    bus.publish = (growth) => {
+    bus.publish = (...hint) => {
       count += 1;
       if (hints === 'lost' && count % 2 === 0) return;
-      publish(growth);
-      if (hints === 'doubled') publish(growth);
+      publish(...hint);
+      if (hints === 'doubled') publish(...hint);
     };
     const seen: Record<string, [number, number][]> = { one: [], two: [] };
     const contexts = ['one', 'two'].map((node) => {

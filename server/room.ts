@@ -8,13 +8,14 @@ import { joinBytes } from '../sdk/core/bytes.js';
 import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
-import type { Bus, Growth } from './bus/bus.js';
+import type { BusMessage } from './bus/bus.js';
 import type { Block, DocumentState, Engine } from './engine.js';
 import type { CommitSink, GroupCommit } from './group-commit.js';
 import type { Limits } from './limits.js';
 import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
 import { LogTail } from './log-tail.js';
 import type { Log } from './log.js';
+import type { Node, Nodes } from './nodes.js';
 import { Presence, type PresenceVerdict } from './presence.js';
 import { Acks, Push, type Author, type Rejection } from './push.js';
 import { SnapshotPlan } from './snapshots.js';
@@ -26,11 +27,12 @@ export interface RoomContext {
   store: Store;
   engine: Engine;
   commits: GroupCommit;
-  bus: Bus;
-  node: string;
+  nodes: Nodes;
   limits: Limits;
   log: Log;
   now(): number;
+  /** Others may have written what this room has not heard of: calls `noteHead` soon. */
+  lookAtHead(room: Room): void;
   broadcast(message: Message & { document: string }, except?: object): void;
 }
 
@@ -97,7 +99,8 @@ export class Room implements CommitSink<Pending> {
     this.snapshots.noteGrowth(loaded.lsn - loaded.snapshotLsn, 0);
     this.presence = new Presence(context.limits.presencePerSocketMax);
     this.lastUsedMs = context.now();
-    this.leaveBus = context.bus.subscribe(document, (growth) => this.hear(growth));
+    this.leaveBus = context.nodes.subscribe(document, { heard: (message, from) => this.hear(message, from), missed: () => this.catchUp() });
+    this.catchUp();
   }
 
   // ── listening ─────────────────────────────────────────────────────────────────────────────────
@@ -310,8 +313,46 @@ export class Room implements CommitSink<Pending> {
   }
 
   /** A hint from another node, or from another server in this process. */
-  private hear(growth: Growth): void {
-    if (growth.node !== this.context.node) this.grow({ first: growth.first, blocks: growth.blocks, own: null });
+  private hear(message: BusMessage, from: Node): void {
+    if (message.type === 'changes') this.hearChanges(message);
+    else if (message.type === 'presence') this.hearPresence(message, from);
+    else if (message.type === 'subscribe') this.showAll();
+  }
+
+  /** Batches that are not what the range says are as good as none. */
+  private hearChanges({ first, last, batches }: BusMessage & { type: 'changes' }): void {
+    const blocks = blocksOf(batches, this.context.engine);
+    if (blocks?.length === last - first + 1) this.grow({ first, blocks, own: null });
+    else this.noteHead(last);
+  }
+
+  private hearPresence({ replica, state }: BusMessage & { type: 'presence' }, from: Node): void {
+    if (!this.presence.setElsewhere(from, replica, state)) return;
+    this.context.broadcast({ type: 'presence', document: this.document, replica, state });
+  }
+
+  /** For a node that has only now begun to listen. */
+  private showAll(): void {
+    for (const listener of this.listeners) {
+      for (const [replica, state] of this.presence.entriesOf(listener)) this.context.nodes.publish(this.document, this.presenceOf(replica, state));
+    }
+  }
+
+  /** Hints may have been missed: asks who is here, says who is here, and looks at the log. */
+  catchUp(): void {
+    this.context.nodes.publish(this.document, { type: 'subscribe', document: this.document, lsn: this.head, epoch: this.context.store.epoch });
+    this.showAll();
+    this.context.lookAtHead(this);
+  }
+
+  /** A node is gone, and whoever was connected there. */
+  leaveNode(node: Node): void {
+    for (const replica of this.presence.removeAll(node)) this.context.broadcast(this.presenceOf(replica, new Uint8Array(0)));
+  }
+
+  /** The log is known to reach up to `lsn`. */
+  noteHead(lsn: Lsn): void {
+    if (lsn > this.head) this.grow({ first: lsn + 1, blocks: [], own: null });
   }
 
   private grow(run: LogRun): void {
@@ -343,11 +384,8 @@ export class Room implements CommitSink<Pending> {
   private publishRun({ first, blocks, own }: LogRun): void {
     const fresh = blocks.slice(this.head + 1 - first);
     if (own === null && fresh.length > 0 && !this.applyForeign(joinBytes(fresh))) return;
-    this.advance(fresh);
-    if (own !== null) {
-      this.context.bus.publish({ document: this.document, node: this.context.node, first, last: first + blocks.length - 1, blocks });
-      this.answer(own);
-    }
+    this.advance(fresh, own !== null);
+    if (own !== null) this.answer(own);
     this.snapshotIfDue();
   }
 
@@ -377,14 +415,16 @@ export class Room implements CommitSink<Pending> {
   }
 
   /** One frame per flush for everybody; more only when a frame would grow past its limit. */
-  private advance(blocks: readonly Uint8Array[]): void {
+  private advance(blocks: readonly Uint8Array[], isOwn = false): void {
     for (const frame of pieces(blocks, this.context.limits.blockBytesMax)) {
       const first = this.head + 1;
       this.head += frame.length;
       for (const block of frame) this.tail.append(block);
       const batches = frame.length === 1 ? frame[0] : joinBytes(frame);
       this.snapshots.noteGrowth(frame.length, batches.length);
-      this.context.broadcast({ type: 'changes', document: this.document, first, last: this.head, batches });
+      const changes = { type: 'changes', document: this.document, first, last: this.head, batches } as const;
+      this.context.broadcast(changes);
+      if (isOwn) this.context.nodes.publish(this.document, changes);
     }
   }
 
@@ -507,7 +547,13 @@ export class Room implements CommitSink<Pending> {
   }
 
   private tellPresence(replica: ReplicaId, state: Uint8Array, except: object): void {
-    this.context.broadcast({ type: 'presence', document: this.document, replica, state }, except);
+    const message = this.presenceOf(replica, state);
+    this.context.broadcast(message, except);
+    this.context.nodes.publish(this.document, message);
+  }
+
+  private presenceOf(replica: ReplicaId, state: Uint8Array) {
+    return { type: 'presence', document: this.document, replica, state } as const;
   }
 }
 
@@ -515,6 +561,14 @@ export class Room implements CommitSink<Pending> {
 function isOther({ append, rejection }: Pending, block: Block, bytes: Uint8Array): boolean {
   if (rejection !== null || append.seqFrom !== block.seqFrom || append.seqTo !== block.seqTo) return false;
   return checksum(append.bytes) !== checksum(bytes);
+}
+
+function blocksOf(batches: Uint8Array, { readBlocks }: Engine): Uint8Array[] | null {
+  try {
+    return readBlocks(batches).map(({ offset, length }) => batches.subarray(offset, offset + length));
+  } catch {
+    return null;
+  }
 }
 
 function* pieces(blocks: readonly Uint8Array[], bytesMax: number): Generator<readonly Uint8Array[]> {

@@ -2,14 +2,25 @@
 // nobody has listened or written for a while.
 
 import { HeadwaterError } from '../sdk/core/errors.js';
+import type { Node } from './nodes.js';
 import { Room, type RoomContext } from './room.js';
+
+/** Heads asked for in one query. */
+const headsMax = 1_000;
+/** Rooms that miss something at the same time are looked after together. */
+const headDelayMs = 10;
 
 export class Rooms {
   private readonly opening = new Map<string, Promise<Room>>();
   private readonly rooms = new Map<string, Room>();
   private isClosed = false;
+  private readonly context: RoomContext;
+  /** Whose head is to be looked at; null while nothing is planned. */
+  private unsure: Set<Room> | null = null;
 
-  constructor(private readonly context: RoomContext) {}
+  constructor(context: Omit<RoomContext, 'lookAtHead'>) {
+    this.context = { ...context, lookAtHead: (room) => this.lookAtHead(room) };
+  }
 
   get size(): number {
     return this.rooms.size;
@@ -26,6 +37,39 @@ export class Rooms {
     let opening = this.opening.get(document);
     if (opening === undefined) this.opening.set(document, (opening = this.load(document)));
     return opening;
+  }
+
+  /** Compares every open room with the log: no hint is certain to come. */
+  async checkHeads(rooms: Iterable<Room> = this.rooms.values()): Promise<void> {
+    const all = [...rooms];
+    for (let start = 0; start < all.length; start += headsMax) await this.compare(all.slice(start, start + headsMax));
+  }
+
+  /** What nodes say was missed, by every room. */
+  catchUp(): void {
+    for (const room of this.rooms.values()) room.catchUp();
+  }
+
+  leaveNode(node: Node): void {
+    for (const room of this.rooms.values()) room.leaveNode(node);
+  }
+
+  private lookAtHead(room: Room): void {
+    if (this.unsure !== null) return void this.unsure.add(room);
+    const unsure = (this.unsure = new Set([room]));
+    setTimeout(() => {
+      this.unsure = null;
+      void this.checkHeads(unsure);
+    }, headDelayMs).unref();
+  }
+
+  private async compare(rooms: readonly Room[]): Promise<void> {
+    try {
+      const heads = await this.context.store.heads(rooms.map(({ document }) => document));
+      rooms.forEach((room, i) => this.rooms.get(room.document) === room && room.noteHead(heads[i]));
+    } catch (cause) {
+      this.context.log.warn({ rooms: rooms.length, reason: (cause as Error).message }, 'the heads of the log cannot be read');
+    }
   }
 
   /** Puts away what has been idle for `roomIdleMs`. */

@@ -9,13 +9,14 @@ import * as closeCodes from '../sdk/wire/close-codes.js';
 import { subprotocol, type Message } from '../sdk/wire/message.js';
 import { negotiate } from '../sdk/wire/version.js';
 import type { Bus } from './bus/bus.js';
-import { LocalBus } from './bus/local.js';
+import { openBus } from './bus/choose.js';
 import { assertLoopback, parseConfig, sqlitePath, type ServerConfig, type ServerConfigInput } from './config.js';
 import { Connection } from './connection.js';
 import { engine } from './engine.js';
 import { GroupCommit } from './group-commit.js';
 import { answerGet } from './http.js';
 import { createLog, type Log } from './log.js';
+import { Nodes } from './nodes.js';
 import { refusalOf } from './origin.js';
 import { Rooms } from './rooms.js';
 import { openSqliteStore } from './store/sqlite.js';
@@ -66,12 +67,15 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   const transport = network ?? (await chooseTransport(config.limits, config.transport));
   const store = givenStore ?? (await openSqliteStore(sqlitePath(config.database)));
   log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
-  return new HeadwaterServer(config, store, bus ?? new LocalBus(), transport, log, now ?? Date.now);
+  const ownBus = bus === undefined ? await openBus(config.redis, store, log) : null;
+  return new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now ?? Date.now);
 }
 
 class HeadwaterServer implements Server {
   port = 0;
   private readonly rooms: Rooms;
+  private readonly nodes: Nodes;
+  private headsCheckedMs = 0;
   private readonly commits: GroupCommit;
   private readonly connections = new Set<Connection>();
   /** Topics of the links within the process; the transport has its own. */
@@ -83,16 +87,19 @@ class HeadwaterServer implements Server {
     private readonly config: ServerConfig,
     private readonly store: Store,
     bus: Bus,
+    /** The bus, when it is this server's to close. */
+    private readonly ownBus: Bus | null,
     private readonly network: ServerTransport,
     private readonly log: Log,
     private readonly now: () => number,
   ) {
     const { limits } = config;
     this.commits = new GroupCommit(store, limits);
+    this.nodes = new Nodes(bus, crypto.randomUUID(), limits, now, (node) => this.rooms.leaveNode(node), () => this.rooms.catchUp());
     this.rooms = new Rooms({
-      store, engine, bus, limits, log, now,
+      store, engine, limits, log, now,
       commits: this.commits,
-      node: crypto.randomUUID(),
+      nodes: this.nodes,
       broadcast: (message, except) => this.broadcast(message, except as Connection | undefined),
     });
     this.sweeping = setInterval(() => this.sweep(), sweepMs);
@@ -164,11 +171,21 @@ class HeadwaterServer implements Server {
   private sweep(): void {
     for (const connection of this.connections) connection.tick();
     this.rooms.sweep();
+    this.nodes.tick();
+    this.checkHeads();
+  }
+
+  private checkHeads(): void {
+    const { headCheckMs } = this.config.limits;
+    if (headCheckMs === 0 || this.now() - this.headsCheckedMs < headCheckMs) return;
+    this.headsCheckedMs = this.now();
+    void this.rooms.checkHeads();
   }
 
   private async drain(): Promise<void> {
     const deadlineMs = Date.now() + this.config.limits.drainMsMax;
     clearInterval(this.sweeping);
+    this.nodes.close();
     this.network.stopListening();
     // What has been pushed is committed and acked before anybody is sent away.
     await Promise.race([this.commits.flushed(), pause(this.config.limits.drainMsMax)]);
@@ -176,6 +193,7 @@ class HeadwaterServer implements Server {
     await this.rooms.close(deadlineMs);
     while (this.connections.size > 0 && Date.now() < deadlineMs) await pause(5);
     await this.network.close();
+    await this.ownBus?.close();
     await this.store.close();
     this.log.info({}, 'stopped');
   }

@@ -1,22 +1,19 @@
 // The bus of a single process: a function call. Several servers in one process may share it.
 
-import type { Bus, Growth } from './bus.js';
+import type { Bus, BusListener, BusMessage } from './bus.js';
+import { Listeners } from './listeners.js';
 
 export class LocalBus implements Bus {
-  private readonly listeners = new Map<string, Set<(growth: Growth) => void>>();
+  readonly kind = 'local';
+  private readonly listeners = new Listeners();
 
-  publish(growth: Growth): void {
-    for (const listener of [...(this.listeners.get(growth.document) ?? [])]) listener(growth);
+  publish(node: string, topic: string, message: BusMessage): void {
+    for (const listener of this.listeners.of(topic)) listener.heard(message, node);
   }
 
-  subscribe(document: string, listener: (growth: Growth) => void): () => void {
-    let listeners = this.listeners.get(document);
-    if (listeners === undefined) this.listeners.set(document, (listeners = new Set()));
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.listeners.get(document) === listeners) this.listeners.delete(document);
-    };
+  subscribe(topic: string, listener: BusListener): () => void {
+    this.listeners.add(topic, listener);
+    return () => void this.listeners.delete(topic, listener);
   }
 
   async close(): Promise<void> {

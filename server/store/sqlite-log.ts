@@ -13,6 +13,7 @@ const pageRows = 4_096;
 
 export class SqliteLog {
   readonly epoch: string;
+  readonly secret: string;
   private readonly statements;
   /** Row numbers of documents never change once committed, so they are looked up once. */
   private readonly numbers = new Map<string, number>();
@@ -37,7 +38,8 @@ export class SqliteLog {
       migrate(driver);
     }
     this.statements = prepareAll(driver);
-    this.epoch = this.readEpoch(readOnly);
+    this.epoch = this.readName('epoch', readOnly);
+    this.secret = this.readName('secret', readOnly);
   }
 
   get kind(): string {
@@ -54,6 +56,10 @@ export class SqliteLog {
         return answer;
       });
     });
+  }
+
+  heads(documents: readonly string[]): number[] {
+    return documents.map((document) => this.head(document));
   }
 
   head(document: string): number {
@@ -218,9 +224,10 @@ export class SqliteLog {
     }
   }
 
-  private readEpoch(readOnly: boolean): string {
-    if (!readOnly) this.statements.addEpoch.run(crypto.randomUUID());
-    return String(this.statements.epoch.get()?.value);
+  /** What is drawn once for a database. */
+  private readName(name: 'epoch' | 'secret', readOnly: boolean): string {
+    if (!readOnly) this.statements.addName.run(name, crypto.randomUUID());
+    return String(this.statements.nameOf.get(name)?.value);
   }
 
   private transaction<Result>(work: () => Result): Result {
@@ -249,8 +256,8 @@ export class SqliteLog {
 function prepareAll(driver: Driver) {
   const prepare = (sql: string) => driver.prepare(sql);
   return {
-    epoch: prepare(`select value from meta where name = 'epoch'`),
-    addEpoch: prepare(`insert into meta values ('epoch', ?) on conflict do nothing`),
+    nameOf: prepare('select value from meta where name = ?'),
+    addName: prepare('insert into meta values (?, ?) on conflict do nothing'),
     head: prepare('select number, head from documents where id = ?'),
     addDocument: prepare(
       'insert into documents (id) values (?) on conflict (id) do update set id = excluded.id returning number',

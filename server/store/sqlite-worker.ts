@@ -12,7 +12,7 @@ let log: SqliteLog;
 const methods: Record<string, (...args: never[]) => unknown> = {
   async open() {
     log = await SqliteLog.open(workerData.path, { readOnly: workerData.readOnly });
-    return { epoch: log.epoch, kind: log.kind };
+    return { epoch: log.epoch, secret: log.secret, kind: log.kind };
   },
   append: (packed: PackedAppends) => log.append(unpackAppends(packed)),
 };

@@ -26,8 +26,8 @@ export async function openSqliteStore(path: string, options: { readOnly?: boolea
   if (path !== ':memory:' && !options.readOnly) makeFolder(path);
   const calls = new WorkerCalls({ path, readOnly: options.readOnly ?? false });
   try {
-    const { epoch, kind } = await calls.call<{ epoch: string; kind: string }>('open');
-    return new SqliteStore(calls, epoch, kind);
+    const { epoch, secret, kind } = await calls.call<{ epoch: string; secret: string; kind: string }>('open');
+    return new SqliteStore(calls, epoch, secret, kind);
   } catch (cause) {
     await calls.end();
     throw cause;
@@ -35,7 +35,7 @@ export async function openSqliteStore(path: string, options: { readOnly?: boolea
 }
 
 class SqliteStore implements Store {
-  constructor(private readonly calls: WorkerCalls, readonly epoch: string, readonly kind: string) {}
+  constructor(private readonly calls: WorkerCalls, readonly epoch: string, readonly secret: string, readonly kind: string) {}
 
   append(entries: readonly Append[]): Promise<Appended[]> {
     const packed = packAppends(entries);
@@ -45,6 +45,10 @@ class SqliteStore implements Store {
 
   head(document: string): Promise<number> {
     return this.calls.call('head', [document]);
+  }
+
+  heads(documents: readonly string[]): Promise<number[]> {
+    return this.calls.call('heads', [documents]);
   }
 
   readSince(document: string, lsn: number, bytesMax: number, through?: number): Promise<LogSlice> {

@@ -92,6 +92,8 @@ export interface AccessRecords {
 export interface Store extends AccessRecords {
   /** Names this log. Another epoch means another history: LSNs known from before are void. */
   readonly epoch: string;
+  /** What only those who can read this database know: nodes sign with it what they tell each other. */
+  readonly secret: string;
   /** What it runs on, for the log line. */
   readonly kind: string;
   /**
@@ -102,6 +104,8 @@ export interface Store extends AccessRecords {
   append(entries: readonly Append[]): Promise<Appended[]>;
   /** The last LSN of a document, 0 when it is unknown. */
   head(document: string): Promise<Lsn>;
+  /** The same for many, in one query. */
+  heads(documents: readonly string[]): Promise<Lsn[]>;
   /** Entries after `lsn` up to `through`, at most `bytesMax` together but at least one. Bytes are the caller's. */
   readSince(document: string, lsn: Lsn, bytesMax: number, through?: Lsn): Promise<LogSlice>;
   /** Payload of everything after `lsn`, for progress. */

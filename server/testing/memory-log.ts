@@ -31,6 +31,8 @@ export class MemoryLog {
     });
   }
 
+  heads(documents: readonly string[]): number[] { return documents.map((document) => this.head(document)); }
+
   head(document: string): number { return this.shelves.get(document)?.entries.length ?? 0; }
 
   /** The last seq of a replica that is in the log, as an op or as a void. */

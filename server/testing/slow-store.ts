@@ -8,6 +8,7 @@ import type { Append, Appended, Dismissal, Store } from '../store/store.js';
 
 export class SlowStore implements Store {
   readonly epoch: string;
+  readonly secret = 'secret';
   readonly kind = 'test';
   /** What the next appends do; each takes one. Empty: they just work. */
   readonly weather: ('fail' | 'fail-after-commit')[] = [];
@@ -42,6 +43,7 @@ export class SlowStore implements Store {
     return answers;
   }
 
+  async heads(documents: readonly string[]) { return this.log.heads(documents); }
   async head(document: string) { return this.log.head(document); }
   async readSince(document: string, lsn: number, bytesMax: number, through?: number) {
     return this.log.readSince(document, lsn, bytesMax, through);

@@ -11,6 +11,7 @@ import type { Process } from './timeline.js';
 export class ServerStore implements Store {
   readonly kind = 'simulated';
   readonly epoch: string;
+  readonly secret = 'simulated';
   readonly #spindle: Spindle;
 
   constructor(readonly log: MemoryLog, process: Process, private readonly fates: DiskFates) {
@@ -19,6 +20,7 @@ export class ServerStore implements Store {
   }
 
   append(entries: readonly Append[]): Promise<Appended[]> { return this.#call('append', () => this.log.append(entries), true); }
+  heads(documents: readonly string[]) { return this.#call('heads', () => this.log.heads(documents)); }
   head(document: string) { return this.#call('head', () => this.log.head(document)); }
   readSince(document: string, lsn: number, bytesMax: number, through?: number) {
     return this.#call('readSince', () => this.log.readSince(document, lsn, bytesMax, through));

@@ -1,0 +1,71 @@
+// A Redis of a test's own, to be killed and frozen at will. Where no redis-server is installed the suites say what they
+// skip; with HEADWATER_REQUIRE_REDIS=1 that is a failure.
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe } from '@jest/globals';
+import { Redis } from 'ioredis';
+
+export class TestRedis {
+  private child: ChildProcess | null = null;
+
+  private constructor(readonly url: string, private readonly port: number) {}
+
+  static async start(): Promise<TestRedis> {
+    const port = await freePort();
+    const redis = new TestRedis(`redis://127.0.0.1:${port}`, port);
+    await redis.resume();
+    return redis;
+  }
+
+  async resume(): Promise<void> {
+    this.child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
+    for (let tries = 0; !(await answers(this.url)); tries += 1) {
+      if (tries > 200) throw new Error('redis-server does not answer');
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  async kill(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (child === null || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGCONT');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** It keeps its connections and says nothing, until `unfreeze`. */
+  freeze(): void { this.child?.kill('SIGSTOP'); }
+  unfreeze(): void { this.child?.kill('SIGCONT'); }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500 });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    return (await redis.ping()) === 'PONG';
+  } catch {
+    return false;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** `describe`, or its `skip` with a line that says so. */
+export function describeRedis(): typeof describe | typeof describe.skip {
+  if (spawnSync('redis-server', ['--version']).status === 0) return describe;
+  if (process.env.HEADWATER_REQUIRE_REDIS === '1') throw new Error('no redis-server found, and HEADWATER_REQUIRE_REDIS asks for one');
+  console.warn('skipped: there is no redis-server on this machine');
+  return describe.skip;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
