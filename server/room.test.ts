@@ -161,6 +161,32 @@ describe('a push', () => {
     expect(events).toEqual(['committed', 'changes 1..1', 'first acked 1', 'again acked 1']);
   });
 
+  it('is answered for itself when it is repeated while a later one of its author is being refused', async () => {
+    const room = await openRoom('a', contextOf());
+    const writer = new Writer();
+    const bytes = writer.set('x', 1, nowMs);
+    await room.push(new TestAuthor('first'), bytes);
+    const goOn = store.hold();
+    const later = room.push(new TestAuthor('first'), writer.set('x', 2, nowMs + 10 * defaultLimits.stampAheadMsMax));
+    const again = room.push(new TestAuthor('again'), bytes);
+    goOn();
+    await Promise.all([later, again]);
+    expect(events.filter((event) => event.startsWith('again'))).toEqual(['again acked 1']);
+    expect(room.isQuiet).toBe(true);
+  });
+
+  it('is another writer\'s when it cuts seqs that are being committed in another way', async () => {
+    const room = await openRoom('a', contextOf());
+    const [one, two] = [new Writer('00000000000000aa'), new Writer('00000000000000aa')];
+    const goOn = store.hold();
+    one.document.mapSet(0, 'x', 1, nowMs);
+    const first = room.push(new TestAuthor('one'), one.set('y', 1));
+    const second = room.push(new TestAuthor('two'), two.set('x', 2));
+    goOn();
+    await Promise.all([first, second]);
+    expect(events.filter((event) => /one|two/.test(event)).sort()).toEqual(['one acked 2', 'two rejected 1..1 replica_conflict']);
+  });
+
   it('that is not batches at all fails, and changes nothing', async () => {
     const room = await openRoom('a', contextOf());
     const author = new TestAuthor();

@@ -249,7 +249,7 @@ export class Room implements CommitSink<Pending> {
 
   /** A retry is normal, and is answered as the first time; but never before that first commit is in. */
   private *repeat(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
-    const pending = this.inFlight.find(({ append }) => append.replica === block.replica && append.seqTo >= block.seqTo);
+    const pending = this.inFlight.find(({ append }) => append.replica === block.replica && append.seqFrom <= block.seqTo && block.seqFrom <= append.seqTo);
     if (pending === undefined) {
       yield this.context.store
         .findRange(this.document, block.replica, block.seqFrom, block.seqTo)
@@ -557,10 +557,10 @@ export class Room implements CommitSink<Pending> {
   }
 }
 
-/** Whether the same seqs are on their way to the log with other bytes. A void's bytes are ours, so it says nothing. */
+/** Whether some of these seqs are on their way to the log in another batch. A void's bytes are ours, so they say nothing. */
 function isOther({ append, rejection }: Pending, block: Block, bytes: Uint8Array): boolean {
-  if (rejection !== null || append.seqFrom !== block.seqFrom || append.seqTo !== block.seqTo) return false;
-  return checksum(append.bytes) !== checksum(bytes);
+  if (append.seqFrom !== block.seqFrom || append.seqTo !== block.seqTo) return true;
+  return rejection === null && checksum(append.bytes) !== checksum(bytes);
 }
 
 function blocksOf(batches: Uint8Array, { readBlocks }: Engine): Uint8Array[] | null {
