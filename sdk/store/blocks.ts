@@ -27,3 +27,8 @@ export function opsOf({ seqFrom, seqTo }: { seqFrom: number; seqTo: number }): n
 export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
+
+/** Whether some seqs are of both. */
+export function isOverlapping(a: OwnBatch, b: OwnBatch): boolean {
+  return a.replica === b.replica && a.seqFrom <= b.seqTo && b.seqFrom <= a.seqTo;
+}

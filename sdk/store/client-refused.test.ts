@@ -167,6 +167,36 @@ describe('a write stamped too far ahead', () => {
     await world.agree('d', [client, peer]);
   });
 
+  it('is rejected also when the log that says so comes as a snapshot, before the answer', async () => {
+    const compact = await World.start({ limits: { snapshotEntriesMin: 2, tailBytesMax: 0 } });
+    try {
+      const [device, peer] = [compact.device(), await compact.open()];
+      const first = await compact.open(device);
+      await first.document('d').ready;
+      await until('it is live', () => first.status.get().connection === 'live' && peer.status.get().connection === 'live');
+      // The void is logged; nobody is told.
+      compact.server.mute = true;
+      inAnHour(() => first.document('d').transact(() => {
+        first.document('d').set('title', 'from the future');
+        first.text('d').insert(0, 'BAD');
+      }));
+      await first.flushed();
+      await pause(50);
+      compact.server.cut();
+      compact.server.mute = false;
+      await first.close();
+      for (let i = 0; i < 4; i++) await peer.text('d').insert(i, String(i)).acked;
+      const second = await compact.open(device);
+      await compact.agree('d', [second, peer]);
+      expect(second.text('d').toString()).toBe('0123');
+      expect(second.rejected.map(({ error }) => error.code)).toEqual(['clock_drift']);
+      await second.close();
+      await compact.agree('d', [peer, await compact.open(device)]);
+    } finally {
+      await compact.close();
+    }
+  });
+
   it('is rejected when another session of the device brings it', async () => {
     const device = world.device();
     const first = await world.open(device, { connect: false });
@@ -204,6 +234,8 @@ describe('a value no frame can carry', () => {
 });
 
 describe('two devices with one profile', () => {
+  const locks = () => ({ request: (_: string, __: unknown, hold: (lock: object) => Promise<void>) => hold({}) }) as unknown as LockManager;
+
   async function clone(): Promise<[Device, Device]> {
     const device = world.device();
     const first = await world.open(device);
@@ -214,7 +246,6 @@ describe('two devices with one profile', () => {
   }
 
   it('keep what both wrote: the later one writes again under a new id', async () => {
-    const locks = () => ({ request: (_: string, __: unknown, hold: (lock: object) => Promise<void>) => hold({}) }) as unknown as LockManager;
     const [one, two] = await clone();
     const [a, b] = [await world.open(one, { connect: false, locks: locks() }), await world.open(two, { connect: false, locks: locks() })] as [Client, Client];
     expect(a.replica).toBe(b.replica);
@@ -239,6 +270,23 @@ describe('two devices with one profile', () => {
     expect(again.document('d').toJSON()).toEqual({ a: 1, b: 2, counter: 5, text: 'two base one' });
     await again.synced();
     await world.agree('d', [a, again]);
+  });
+
+  it('keep what both wrote also where the log builds on what the other wrote under the same numbers', async () => {
+    const [one, two] = await clone();
+    const [a, b, peer] = [await world.open(one, { connect: false, locks: locks() }), await world.open(two, { connect: false, locks: locks() }), await world.open()];
+    await Promise.all([a.document('d').ready, b.document('d').ready, peer.document('d').ready]);
+    a.text('d').insert(4, ' one');
+    b.counter('d').increment(5);
+    await Promise.all([a.flushed(), b.flushed()]);
+    a.connect();
+    await a.synced();
+    await until('the peer has it', () => peer.text('d').toString() === 'base one');
+    await peer.text('d').insert(6, '-').acked;
+    b.connect();
+    await b.synced();
+    await world.agree('d', [a, b, peer]);
+    expect(b.document('d').toJSON()).toEqual({ a: 1, counter: 5, text: 'base o-ne' });
   });
 });
 

@@ -155,6 +155,20 @@ describe('a storage that fails', () => {
     }
   });
 
+  it('that cannot be read at first does not take what lies there for answered: it is sent though nobody opens it', async () => {
+    const locks = new FakeLockManager();
+    const device = world.device();
+    const first = await world.open(device, { locks, connect: false });
+    await first.counter('d').increment().durable;
+    await first.close();
+    const storage = device.storage();
+    let loads = 0;
+    storage.setPlan((_, call) => (call === 'load' && ++loads === 1 ? 'failure' : null));
+    await world.open(device, { storage, locks, retryMs: [30] });
+    const peer = await world.open();
+    await until('it has come', () => countersOf(peer) === 1);
+  });
+
   it('that cannot be read at first is read when it can: its document comes in then', async () => {
     const locks = new FakeLockManager();
     const device = world.device();

@@ -8,7 +8,7 @@ import { joinBytes } from '../core/bytes.js';
 import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Rejection } from '../sync/session-state.js';
-import { isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
+import { isOverlapping, isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
 import { writeAgain } from './conflict.js';
 import type { Document } from './document.js';
 import type { Ledgers } from './ledger.js';
@@ -33,6 +33,10 @@ export class Exchange {
   readonly #yielded = new Set<ReplicaId>();
   /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
   readonly #conflicts = new Set<ReplicaId>();
+  /** What the server had when it last answered a subscribe, and what has come since. */
+  #served = new Map<ReplicaId, number>();
+  /** The log is left alone until the server has said what became of those of our ops that it has. */
+  #isHeldUp = false;
 
   /** @param flush  hands own ops that are still in the engine to the recorder */
   readonly #document: Document<any>;
@@ -54,8 +58,8 @@ export class Exchange {
     this.refusals = new Refusals(this.#taking);
   }
 
-  /** Everything has been answered, and nothing waits. */
-  get isSettled(): boolean { return this.#unacked.isEmpty && this.#stranded.length === 0; }
+  /** Everything has been answered, and nothing waits, nor may lie where it could not be read. */
+  get isSettled(): boolean { return this.#unacked.isEmpty && this.#stranded.length === 0 && !this.#host.isUnread(this.#document.id); }
 
   /** The last un-acked seq of each replica. */
   get ends(): Map<ReplicaId, number> { return this.#unacked.ends(); }
@@ -73,11 +77,12 @@ export class Exchange {
   open(isPositionGood: boolean): void {
     this.#isOpen = true;
     if (!isPositionGood) this.position.forget();
-    if (this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
+    this.again();
   }
 
   /** The server is to be reached another way. */
   again(): void {
+    this.#isHeldUp = false;
     if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
   }
 
@@ -150,9 +155,15 @@ export class Exchange {
   /**
    * New entries of the log; without any, the server does not know our position. An exception means the position stays;
    * what was applied until then is stored all the same, since the next time it will be no news.
+   *
+   * Under the names of un-acked ops of ours the log may hold voids, or another writer's ops, and these must not come to lie
+   * upon ours. The answers to our pushes say which it is and are on their way, so the log is left alone until they have come.
    */
   receive(bytes: Uint8Array, cursor: { epoch: string; lsn: number }): void {
     const blocks = splitUpdate(bytes);
+    for (const { replica, seqTo } of blocks) this.#served.set(replica, Math.max(seqTo, this.#served.get(replica) ?? 0));
+    this.#isHeldUp ||= blocks.some((block) => (block.kind === 'snapshot' ? this.#isAnswerDue : this.#isAnothers(block)));
+    if (this.#isHeldUp && bytes.length > 0) return;
     const news = blocks.filter((block) => !this.#holds(block));
     const voids = blocks.filter((block) => block.kind === 'void' && this.#holds(block));
     const unheard = voids.flatMap((block) => this.#unheardOf(block));
@@ -162,13 +173,38 @@ export class Exchange {
       this.#recorder.keep(news.filter((block) => this.#holds(block)), false);
       throw error;
     }
-    for (const block of blocks) this.#noteCommitted(block);
+    for (const { kind, replica, seqTo } of blocks) if (kind !== 'snapshot') this.position.commit(replica, seqTo);
     this.position.move(cursor);
     this.#recorder.keep([...news, ...voids.filter(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom))], false);
     for (const batch of unheard) this.refusals.take(batch, { ...batch, code: 'invalid_update', message: 'the server refused this op, and its reason was lost on the way' });
     this.adopt([]);
     if (news.some((block) => block.kind !== 'snapshot' && !this.#holds(block))) this.#startOver();
     this.#afterProgress();
+  }
+
+  /** The server has ops under the names of un-acked ones of ours. */
+  get #isAnswerDue(): boolean {
+    return this.#unacked.list().some(({ replica, seqFrom }) => seqFrom <= (this.#served.get(replica) ?? 0));
+  }
+
+  /** A batch that is ours by its name, and not by its bytes; or that cuts our seqs in another way: an author never cuts its ops anew. */
+  #isAnothers(block: Block): boolean {
+    const known = this.#knownSeq(block.replica);
+    if (block.seqFrom > known || block.seqTo <= this.position.seqOf(block.replica)) return false;
+    if (block.replica === this.#document.replica) this.#flush();
+    const ours = this.#unacked.findWithin(block) ?? this.#recorder.unstored.find((each) => each.kind === 'batch' && isOverlapping(each, block));
+    return ours !== undefined && (ours.seqFrom !== block.seqFrom || ours.seqTo !== block.seqTo || (block.kind === 'batch' && !isSameBytes(ours.bytes, block.bytes)));
+  }
+
+  /** An answer came. What was refused is taken back before the log goes on. */
+  #answered(): void {
+    this.#recorder.cursorMoved();
+    if (!this.#isHeldUp || this.#isAnswerDue || this.#conflicts.size > 0 || this.#yielded.size > 0) return;
+    void this.#recorder.step(async () => {
+      if (!this.#isHeldUp) return;
+      this.#hasStartedOver = false;
+      this.#startOver();
+    });
   }
 
   /**
@@ -187,14 +223,6 @@ export class Exchange {
   /** A snapshot may always be news. */
   #holds({ kind, replica, seqTo }: Block): boolean { return kind !== 'snapshot' && seqTo <= this.#knownSeq(replica); }
 
-  /** An entry under the name of a batch of ours, with other bytes: somebody else uses our replica id. */
-  #noteCommitted({ kind, replica, seqFrom, seqTo, bytes }: Block): void {
-    if (kind === 'snapshot') return;
-    const isNamed = (block: Block) => block.replica === replica && block.seqFrom === seqFrom;
-    const ours = kind === 'batch' && (this.#unacked.find(replica, seqFrom) ?? this.#recorder.unstored.find(isNamed));
-    if (ours && !isSameBytes(ours.bytes, bytes)) this.position.conflict(replica, true);
-    this.position.commit(replica, seqTo);
-  }
 
   /** The server has answered a subscribe, and this is what it has. */
   subscribed(version: ReadonlyMap<ReplicaId, number>): void {
@@ -204,6 +232,7 @@ export class Exchange {
       this.#flush();
       this.#document.setReplica(this.#host.newReplica());
     }
+    this.#served = new Map(version);
     this.position.promise(version);
     this.#afterProgress();
   }
@@ -215,7 +244,7 @@ export class Exchange {
 
   /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
   #checkPromise(): void {
-    if (!this.#isOpen || !this.position.isPromised || !this.#host.isLive(this.#document.id)) return;
+    if (!this.#isOpen || this.#isHeldUp || !this.position.isPromised || !this.#host.isLive(this.#document.id)) return;
     if (!this.position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
   }
 
@@ -225,7 +254,7 @@ export class Exchange {
       this.#ledgers.of(replica).markAcked(seq);
     }
     this.count(-this.#unacked.settle(version));
-    this.#recorder.cursorMoved();
+    this.#answered();
   }
 
   /** @param isOurs  false: another tab writes again what conflicts, and its new ops come from there */
@@ -236,7 +265,7 @@ export class Exchange {
     this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
     this.refusals.take(batch, rejection);
-    this.#recorder.cursorMoved();
+    this.#answered();
   }
 
   /** Until the new ops come from the tab that writes them: then the old ones have gone from what is stored. */

@@ -4,11 +4,13 @@
 // acked stands at the front; a batch of another replica that is acked out of turn waits there, settled.
 
 import type { ReplicaId } from '../core/replica.js';
-import { nameOf, opsOf, type Block } from './blocks.js';
+import { isOverlapping, nameOf, opsOf, type Block } from './blocks.js';
 
 export class Unacked {
   #blocks = new Map<string, Block>();
   readonly #acked = new Map<ReplicaId, number>();
+  /** The last seq that was ever here, of each replica. */
+  readonly #lasts = new Map<ReplicaId, number>();
 
   get isEmpty(): boolean { return this.#blocks.size === 0; }
 
@@ -19,6 +21,7 @@ export class Unacked {
       const name = nameOf(block.replica, block.seqFrom);
       if (this.#blocks.has(name)) continue;
       this.#blocks.set(name, block);
+      this.#lasts.set(block.replica, Math.max(block.seqTo, this.#lasts.get(block.replica) ?? 0));
       ops += opsOf(block);
     }
     return ops;
@@ -35,6 +38,12 @@ export class Unacked {
   }
 
   find(replica: ReplicaId, seqFrom: number): Block | undefined { return this.#blocks.get(nameOf(replica, seqFrom)); }
+
+  /** One with some of the seqs of `block`. O(1) for the log of others and for what comes back as it was sent, else O(all) */
+  findWithin(block: Block): Block | undefined {
+    if (block.seqFrom > (this.#lasts.get(block.replica) ?? 0)) return undefined;
+    return this.find(block.replica, block.seqFrom) ?? this.list().find((each) => isOverlapping(each, block));
+  }
 
   /** @returns the block, which is here no longer */
   take(replica: ReplicaId, seqFrom: number): Block | undefined {
