@@ -8,14 +8,11 @@ export const foundSeeds: readonly { seed: number; was: string }[] = [
   { seed: 1219, was: 'ops written again after a conflict of replicas held what peers had written upon the other writer\'s' },
   { seed: 2179, was: 'ops written again as one splice took pieces of others\' text with them' },
   { seed: 16, was: 'a session whose first look for un-acked ops failed never looked again' },
+  { seed: 30, was: 'a repeated push was answered with the refusal of a later batch of its author, which was being committed' },
+  { seed: 242, was: 'a snapshot with a void for an un-acked batch could not be applied, and the line was dropped before the answer came' },
+  { seed: 60154, was: 'a document that could not be read was taken for one with nothing un-acked, and its note was taken back' },
   { seed: 2734, was: 'a conflict of replicas that came twice told a write it was acked' },
 ];
 
 /** Seeds that break a promise today, and what is seen. They are left out of the test's range until they are mended. */
-export const openSeeds: ReadonlyMap<number, string> = new Map([
-  [28, 'documents closed and opened again while the storage is degraded: the server asks for a dependency for ever'],
-  [30, 'a device stays live with un-acked ops'],
-  [242, 'a device cannot apply the log'],
-  [10054, 'a durable write never comes to the log'],
-  [10311, 'a device catches up for ever'],
-]);
+export const openSeeds: ReadonlyMap<number, string> = new Map();

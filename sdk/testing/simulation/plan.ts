@@ -46,6 +46,8 @@ export function planOf(seed: number, cuts: Cuts = {}): Plan {
   const limits = drawLimits(random.stream('limits'));
   // Now and then a document grows past the point where a device makes a snapshot of its records.
   const isLong = random.chance(0.02);
+  // A piece takes a round trip here: a long log in the smallest ones is minutes, however well all is.
+  if (isLong || weather.networkMs > 50) limits.chunkBytesMax = Math.max(limits.chunkBytesMax, 500);
   const count = isLong ? 600 : random.between(20, 80);
   const lengthMs = isLong ? 90_000 : random.pick([2_000, 20_000, 120_000]);
   const steps = drawSteps(random, weather, count, lengthMs, devices)
