@@ -6,29 +6,32 @@ import { HeadwaterError } from '../sdk/core/errors.js';
 import { configFromEnvironment, type ServerConfigInput } from './config.js';
 import { inspect } from './inspect.js';
 import { serve } from './main.js';
+import { migrate } from './migrate.js';
 
 const help = `headwater — a local-first sync server
 
   headwater serve [flags]                   start the server
   headwater inspect [database] [document]   what a database holds: documents, positions, state
+  headwater migrate [database]              bring a database up to this version; serve does so too
 
 Flags of serve, each with its mirror in the environment:
   --port <n>           port to listen on, 0 for any        HEADWATER_PORT        8787
   --host <name>        loopback only without accounts      HEADWATER_HOST        127.0.0.1
-  --database <url>     sqlite:<file>, made when missing    HEADWATER_DATABASE    sqlite:./data/headwater.db
+  --database <url>     sqlite:<file>, made when missing,   HEADWATER_DATABASE    sqlite:./data/headwater.db
+                       or postgres://…?schema=<name>
   --redis <url>        redis://…, between several nodes    HEADWATER_REDIS       none
   --transport <name>   uws or ws                           HEADWATER_TRANSPORT   first that loads
   --log-level <name>   debug, info, warn, error, silent    HEADWATER_LOG_LEVEL   info
   --console <bool>     serve the console's page at /       HEADWATER_CONSOLE     true
 
-Flags of inspect:
+Flags of inspect and migrate:
   --database <url>     the same, instead of the first argument
-  --json               machine-readable
+  --json               machine-readable (inspect)
 
   headwater --help, headwater --version
 `;
 
-const later = ['compact', 'migrate', 'token'];
+const later = ['compact', 'token'];
 
 const flags = {
   port: { type: 'string' },
@@ -50,6 +53,7 @@ async function main(): Promise<void> {
   if (values.help || command === undefined || command === 'help') return print(help);
   if (command === 'serve') return serve(serveOptions(values));
   if (command === 'inspect') return print(await inspect(inspectOptions(values, rest)));
+  if (command === 'migrate') return print(await migrate(inspectOptions(values, rest).database));
   if (later.includes(command)) throw usage(`${command} is not in this version`);
   throw usage(`there is no command ${command}`);
 }

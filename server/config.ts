@@ -11,7 +11,10 @@ const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
 const limit = z.number().int().nonnegative();
 
 const schema = z.strictObject({
-  /** `sqlite:<file>`; the folder is made. `sqlite::memory:` forgets everything when it stops. */
+  /**
+   * `sqlite:<file>`; the folder is made. `sqlite::memory:` forgets everything when it stops.
+   * `postgres://user:password@host/database?schema=name` is for many nodes; the schema is made, `public` when none is named.
+   */
   database: z.string().default('sqlite:./data/headwater.db'),
   /** `redis://…`: tells the other nodes of the same database at once what was written here. Without it they look every few seconds. */
   redis: z.string().regex(/^rediss?:\/\/./, 'must look like redis://127.0.0.1:6379').optional(),
@@ -44,8 +47,12 @@ export function parseConfig(input: ServerConfigInput): ServerConfig {
   const parsed = schema.safeParse(input);
   if (!parsed.success) throw invalid(parsed.error.issues[0]);
   const config = { ...parsed.data, limits: { ...defaultLimits, ...parsed.data.limits } as Limits };
-  sqlitePath(config.database);
+  if (!isPostgres(config.database)) sqlitePath(config.database);
   return config;
+}
+
+export function isPostgres(database: string): boolean {
+  return /^postgres(ql)?:\/\/./.test(database);
 }
 
 /** @throws HeadwaterError `invalid_argument` */
@@ -53,7 +60,7 @@ export function sqlitePath(database: string): string {
   if (database.startsWith('sqlite:') && database.length > 'sqlite:'.length) {
     return database.slice('sqlite:'.length).replace(/^\/\/(?=\/|\.)/, '');
   }
-  throw new HeadwaterError('invalid_argument', `database must look like sqlite:./data.db, not ${scheme(database)}`);
+  throw new HeadwaterError('invalid_argument', `database must look like sqlite:./data.db or postgres://user@host/database, not ${scheme(database)}`);
 }
 
 /**

@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { HeadwaterError } from '../sdk/core/errors.js';
-import { sqlitePath } from './config.js';
+import { isPostgres, sqlitePath } from './config.js';
 import { engine } from './engine.js';
 import { loadDocument } from './load.js';
-import { openSqliteStore } from './store/sqlite.js';
+import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
 
 export interface InspectOptions {
@@ -18,14 +18,18 @@ const pageRows = 1_000;
 
 /** @throws HeadwaterError `invalid_argument`, `storage_failed`, `corrupt_record` */
 export async function inspect({ database, document, json }: InspectOptions): Promise<string> {
-  const path = sqlitePath(database.includes(':') ? database : `sqlite:${database}`);
-  if (!existsSync(path)) throw new HeadwaterError('invalid_argument', `there is no database at ${path}`, { path });
-  const store = await openSqliteStore(path, { readOnly: true });
+  const store = await openStore(existing(database.includes(':') ? database : `sqlite:${database}`), { readOnly: true });
   try {
     return document === undefined ? await inspectAll(store, json) : await inspectOne(store, document, json);
   } finally {
     await store.close();
   }
+}
+
+function existing(database: string): string {
+  const path = isPostgres(database) ? null : sqlitePath(database);
+  if (path !== null && !existsSync(path)) throw new HeadwaterError('invalid_argument', `there is no database at ${path}`, { path });
+  return database;
 }
 
 async function inspectAll(store: Store, json: boolean): Promise<string> {

@@ -357,7 +357,7 @@ describe('plain HTTP', () => {
 
 describe('options', () => {
   it.each([
-    [{ database: 'postgres://user:secret@host/db' }, /sqlite:/],
+    [{ database: 'mysql://user:secret@host/db' }, /sqlite:/],
     [{ port: 70_000 }, /port/],
     [{ transport: 'tcp' }, /transport/],
     [{ limits: { frameBytesMax: -1 } }, /frameBytesMax/],

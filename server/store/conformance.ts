@@ -55,6 +55,31 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await store.head('a')).toBe(3);
       expect(await read('a')).toEqual({ first: 1, last: 3, bytes: 'onetwothree', corrupt: null });
       expect(await read('a', 1)).toEqual({ first: 2, last: 3, bytes: 'twothree', corrupt: null });
+      expect(await store.heads(['b', 'unknown', 'a', 'b'])).toEqual([1, 0, 3, 1]);
+      expect(await store.heads([])).toEqual([]);
+    });
+
+    it('takes ids with quotes, backslashes, braces and letters beyond the basic plane', async () => {
+      const ids = ['"', '\\', '\\"', '{}', 'null', 'NULL', ',', ' ', 'ä', '\u{1f600}', '\uffee', '\'; drop table documents'];
+      const answers = await store.append(ids.map((id) => entry(id, ada, 1, id)));
+      expect(answers.map(({ lsn }) => lsn)).toEqual(ids.map(() => 1));
+      expect(await store.heads(ids)).toEqual(ids.map(() => 1));
+      for (const id of ids) expect((await read(id)).bytes).toBe(id);
+      const listed = (await store.listDocuments('', 100)).map(({ id }) => id);
+      expect(listed).toEqual([...ids].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    });
+
+    it('reads the log of all documents in the order it came, from any position', async () => {
+      await store.append([entry('a', ada, 1, 'one'), entry('b', ada, 1, 'uno', 3)]);
+      await store.append([{ ...entry('b', ada, 4, 'void'), voidCode: 'clock_drift' }, entry('a', bob, 1, 'two')]);
+      const all = await store.readAll(0, 10);
+      expect(all.map(({ document, lsn, bytes, seqFrom, seqTo, voidCode }) => [document, lsn, text(bytes), seqFrom, seqTo, voidCode])).toEqual([
+        ['a', 1, 'one', 1, 1, null], ['b', 1, 'uno', 1, 3, null], ['b', 2, 'void', 4, 4, 'clock_drift'], ['a', 2, 'two', 1, 1, null],
+      ]);
+      expect(await store.readAll(all[0].position, 2)).toEqual(all.slice(1, 3));
+      expect(await store.readAll(all[3].position, 10)).toEqual([]);
+      await store.append([entry('a', bob, 2, 'three')]);
+      expect((await store.readAll(all[3].position, 10)).map(({ bytes }) => text(bytes))).toEqual(['three']);
     });
 
     it('answers a repeated append without logging it twice', async () => {
@@ -88,6 +113,24 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       await store.append([entry('a', ada, 1, 'one', 2)]);
       expect(await store.append([entry('a', ada, 1, 'one and more', 4)])).toEqual([{ outcome: 'appended', lsn: 2 }]);
       expect(await store.append([entry('a', ada, 3, 'more', 4)])).toEqual([{ outcome: 'duplicate', lsn: 0 }]);
+    });
+
+    it('tells in one group what is new from what is repeated, in the log and in the group itself', async () => {
+      await store.append([entry('a', ada, 1, 'one'), entry('b', ada, 1, 'uno')]);
+      const answers = await store.append([
+        entry('a', ada, 1, 'one'), entry('a', ada, 2, 'two'), entry('a', ada, 2, 'two'), entry('a', bob, 1, 'new'),
+        entry('b', ada, 1, 'other'), entry('b', ada, 2, 'behind a conflict'), entry('c', ada, 1, 'fine'), entry('a', bob, 1, 'other'),
+        entry('a', bob, 2, 'behind a conflict'),
+      ]);
+      expect(answers.map(({ outcome, lsn }) => `${outcome} ${lsn}`)).toEqual([
+        'duplicate 0', 'appended 2', 'duplicate 0', 'appended 3', 'conflict 0', 'gap 0', 'appended 1', 'conflict 0', 'gap 0',
+      ]);
+      expect(await store.heads(['a', 'b', 'c'])).toEqual([3, 1, 1]);
+      expect((await read('a')).bytes).toBe('onetwonew');
+    });
+
+    it('appends nothing for an empty group', async () => {
+      expect(await store.append([])).toEqual([]);
     });
 
     it('remembers what a void stands for', async () => {
@@ -145,6 +188,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await read('a')).toEqual({ first: 1, last: 1, bytes: 'one', corrupt: 2 });
       expect(await read('a', 1)).toEqual({ first: 2, last: 1, bytes: '', corrupt: 2 });
       expect(await read('a', 2)).toEqual({ first: 3, last: 3, bytes: 'three', corrupt: null });
+      expect((await store.readAll(0, 10)).map(({ isCorrupt }) => isCorrupt)).toEqual([false, true, false, false]);
       expect((await read('b')).bytes).toBe('fine');
       expect(await store.corruptRecords()).toMatchObject([{ document: 'a', kind: 'log', lsn: 2 }]);
       expect(await store.head('a')).toBe(3);

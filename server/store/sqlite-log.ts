@@ -7,7 +7,7 @@ import { checksum } from './checksum.js';
 import { migrate } from './sqlite-schema.js';
 import { openDriver, type Driver, type Row } from '../../sdk/driver/sqlite.js';
 import type { Level } from '../access/level.js';
-import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from './store.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, StoredSnapshot } from './store.js';
 
 const pageRows = 4_096;
 
@@ -71,6 +71,15 @@ export class SqliteLog {
     if (number === null) return { first: lsn + 1, last: lsn, bytes: new Uint8Array(0), corrupt: null };
     const last = Math.min(this.cut(number, lsn, bytesMax), through);
     return this.joinVerified(document, lsn, this.statements.entries.all(number, lsn, last));
+  }
+
+  /** One writer: what is visible can be overtaken by nothing. */
+  readAll(position: number, rowsMax: number): LogEntry[] {
+    return this.statements.all.all(position, rowsMax).map((row) => ({
+      position: Number(row.position), document: String(row.id), lsn: Number(row.lsn), replica: String(row.replica),
+      seqFrom: Number(row.seq_from), seqTo: Number(row.seq_to), voidCode: row.void_code as ErrorCode | null, bytes: row.bytes as Uint8Array,
+      isCorrupt: checksum(row.bytes as Uint8Array) !== row.checksum,
+    }));
   }
 
   bytesSince(document: string, lsn: number): number {
@@ -274,6 +283,10 @@ function prepareAll(driver: Driver) {
     lengths: prepare('select lsn, length(bytes) as length from log where document = ? and lsn > ? order by lsn limit ?'),
     entries: prepare(
       'select lsn, checksum, bytes from log where document = ? and lsn > ? and lsn <= ? order by lsn',
+    ),
+    all: prepare(
+      `select position, id, lsn, replica, seq_from, seq_to, void_code, checksum, bytes
+       from log join documents on number = document where position > ? order by position limit ?`,
     ),
     bytesSince: prepare('select sum(length(bytes)) as total from log where document = ? and lsn > ?'),
     range: prepare(

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import { packAppends, type Call, type Reply } from './sqlite-call.js';
 import type { Level } from '../access/level.js';
-import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogSlice, Store, StoredSnapshot } from './store.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, Store, StoredSnapshot } from './store.js';
 
 interface Waiting {
   resolve(result: never): void;
@@ -35,6 +35,9 @@ export async function openSqliteStore(path: string, options: { readOnly?: boolea
 }
 
 class SqliteStore implements Store {
+  readonly isShared = false;
+  readonly data = null;
+
   constructor(private readonly calls: WorkerCalls, readonly epoch: string, readonly secret: string, readonly kind: string) {}
 
   append(entries: readonly Append[]): Promise<Appended[]> {
@@ -53,6 +56,10 @@ class SqliteStore implements Store {
 
   readSince(document: string, lsn: number, bytesMax: number, through?: number): Promise<LogSlice> {
     return this.calls.call('readSince', [document, lsn, bytesMax, through]);
+  }
+
+  readAll(position: number, rowsMax: number): Promise<LogEntry[]> {
+    return this.calls.call('readAll', [position, rowsMax]);
   }
 
   bytesSince(document: string, lsn: number): Promise<number> {

@@ -47,6 +47,21 @@ export interface LoggedRange {
   voidCode: ErrorCode | null;
 }
 
+/** One entry of the whole log, wherever it belongs. */
+export interface LogEntry {
+  /** Its place in the global order. A document's entries are in the order of their LSNs; there may be holes in between. */
+  position: number;
+  document: string;
+  lsn: Lsn;
+  replica: ReplicaId;
+  seqFrom: number;
+  seqTo: number;
+  voidCode: ErrorCode | null;
+  bytes: Uint8Array;
+  /** It failed its checksum. */
+  isCorrupt: boolean;
+}
+
 export interface StoredSnapshot {
   lsn: Lsn;
   bytes: Uint8Array;
@@ -89,6 +104,22 @@ export interface AccessRecords {
   accessVersion(): Promise<number>;
 }
 
+/** A document as plain data, as it stood at an LSN. */
+export interface Projected {
+  id: string;
+  lsn: Lsn;
+  data: unknown;
+  version: ReadonlyMap<ReplicaId, number>;
+}
+
+/** Documents as plain data beside the log, for whoever queries the database. Derived: it may be behind, never wrong. */
+export interface DataTable {
+  /** All or none; older than what is there already changes nothing. */
+  writeData(documents: readonly Projected[]): Promise<void>;
+  /** Documents whose data is older than their log, by id. O(documents). */
+  findBehind(after: string, limit: number): Promise<{ id: string; projectedLsn: Lsn }[]>;
+}
+
 export interface Store extends AccessRecords {
   /** Names this log. Another epoch means another history: LSNs known from before are void. */
   readonly epoch: string;
@@ -96,20 +127,29 @@ export interface Store extends AccessRecords {
   readonly secret: string;
   /** What it runs on, for the log line. */
   readonly kind: string;
+  /** Other nodes write to it too: a head may have moved without this one. */
+  readonly isShared: boolean;
+  /** Null where nobody queries documents by SQL. */
+  readonly data: DataTable | null;
   /**
    * One transaction, on disk when it resolves: all fresh entries or none. Entries of one document get dense
    * LSNs in the order given. Repeating an append is harmless. @returns one answer per entry, in order
-   * @throws HeadwaterError `storage_failed`; the outcome is then unknown, and a retry is safe
+   * @throws HeadwaterError `storage_failed`, `unavailable`; the outcome is then unknown, and a retry is safe
    */
   append(entries: readonly Append[]): Promise<Appended[]>;
   /** The last LSN of a document, 0 when it is unknown. */
   head(document: string): Promise<Lsn>;
-  /** The same for many, in one query. */
+  /** The same for many, in one query and in the order asked. */
   heads(documents: readonly string[]): Promise<Lsn[]>;
   /** Entries after `lsn` up to `through`, at most `bytesMax` together but at least one. Bytes are the caller's. */
   readSince(document: string, lsn: Lsn, bytesMax: number, through?: Lsn): Promise<LogSlice>;
   /** Payload of everything after `lsn`, for progress. */
   bytesSince(document: string, lsn: Lsn): Promise<number>;
+  /**
+   * The log of all documents after `position`, oldest first. Nothing can appear later before what has been read: what
+   * is committed but may still be overtaken is left for the next call.
+   */
+  readAll(position: number, rowsMax: number): Promise<LogEntry[]>;
   /** The log row of exactly these seqs, or null. */
   findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | null>;
   /** The newest snapshot that passes its checksum. */

@@ -4,7 +4,7 @@
 import { joinBytes } from '../../sdk/core/bytes.js';
 import { checksum } from '../store/checksum.js';
 import type { Level } from '../access/level.js';
-import type { Acl, Append, Appended, Dismissal, DocumentRow, LoggedRange, LogSlice, StoredSnapshot } from '../store/store.js';
+import type { Acl, Append, Appended, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, StoredSnapshot } from '../store/store.js';
 
 interface Shelf {
   /** LSN n is at n - 1. */
@@ -16,6 +16,8 @@ interface Shelf {
 
 export class MemoryLog {
   readonly shelves = new Map<string, Shelf>();
+  /** Everything in the order it came; position n is at n - 1. */
+  private readonly all: { entry: Append; lsn: number }[] = [];
   private readonly acls = new Map<string, Map<string, Level>>();
   private readonly dismissals = new Map<string, Dismissal>();
   private version = 0;
@@ -49,6 +51,12 @@ export class MemoryLog {
     const over = rest.findIndex((entry, i) => (bytes += entry.bytes.length) > bytesMax && i > 0);
     const taken = over === -1 ? rest : rest.slice(0, over);
     return { first: lsn + 1, last: lsn + taken.length, bytes: joinBytes(taken.map((entry) => entry.bytes)), corrupt: null };
+  }
+
+  readAll(position: number, rowsMax: number): LogEntry[] {
+    return this.all.slice(position, position + rowsMax).map(({ entry, lsn }, i) => ({
+      ...entry, position: position + i + 1, lsn, voidCode: entry.voidCode ?? null, isCorrupt: false,
+    }));
   }
 
   bytesSince(document: string, lsn: number): number {
@@ -107,6 +115,7 @@ export class MemoryLog {
     const { entries, authors } = this.shelf(document);
     entries.push({ ...entry, bytes: bytes.slice() });
     authors.set(replica, seqTo);
+    this.all.push({ entry: entries[entries.length - 1], lsn: entries.length });
     return { outcome: 'appended', lsn: entries.length };
   }
 

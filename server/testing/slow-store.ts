@@ -10,6 +10,9 @@ export class SlowStore implements Store {
   readonly epoch: string;
   readonly secret = 'secret';
   readonly kind = 'test';
+  /** Set by tests in which others write to the log. */
+  isShared = false;
+  readonly data = null;
   /** What the next appends do; each takes one. Empty: they just work. */
   readonly weather: ('fail' | 'fail-after-commit')[] = [];
   /** Groups committed, as document and bytes. */
@@ -45,6 +48,7 @@ export class SlowStore implements Store {
 
   async heads(documents: readonly string[]) { return this.log.heads(documents); }
   async head(document: string) { return this.log.head(document); }
+  async readAll(position: number, rowsMax: number) { return this.log.readAll(position, rowsMax); }
   async readSince(document: string, lsn: number, bytesMax: number, through?: number) {
     return this.log.readSince(document, lsn, bytesMax, through);
   }

@@ -10,6 +10,8 @@ import type { Process } from './timeline.js';
 
 export class ServerStore implements Store {
   readonly kind = 'simulated';
+  readonly isShared = false;
+  readonly data = null;
   readonly epoch: string;
   readonly secret = 'simulated';
   readonly #spindle: Spindle;
@@ -22,6 +24,7 @@ export class ServerStore implements Store {
   append(entries: readonly Append[]): Promise<Appended[]> { return this.#call('append', () => this.log.append(entries), true); }
   heads(documents: readonly string[]) { return this.#call('heads', () => this.log.heads(documents)); }
   head(document: string) { return this.#call('head', () => this.log.head(document)); }
+  readAll(position: number, rowsMax: number) { return this.#call('readAll', () => this.log.readAll(position, rowsMax)); }
   readSince(document: string, lsn: number, bytesMax: number, through?: number) {
     return this.#call('readSince', () => this.log.readSince(document, lsn, bytesMax, through));
   }
