@@ -168,7 +168,7 @@ export function rename(edit: Edit, path: readonly string[], old: ElementRun, fre
 }
 
 /** A run, cut where another one begins and ends inside it. */
-function cut(run: ElementRun, by: ElementRun): ElementRun[] {
+export function cut(run: ElementRun, by: ElementRun): ElementRun[] {
   if (run.replica !== by.replica) return [run];
   const end = run.elem + run.count;
   const borders = [by.elem, by.elem + by.count].filter((border) => border > run.elem && border < end);
@@ -180,7 +180,7 @@ function cutPart({ run, text }: Removed, by: ElementRun): Removed[] {
   return cut(run, by).map((piece) => ({ run: piece, text: text.slice(piece.elem - run.elem, piece.elem - run.elem + piece.count) }));
 }
 
-function translated(piece: ElementRun, old: ElementRun, fresh: ElementRun): ElementRun {
+export function translated(piece: ElementRun, old: ElementRun, fresh: ElementRun): ElementRun {
   const isInside = piece.replica === old.replica && piece.elem >= old.elem && piece.elem < old.elem + old.count;
   return isInside ? { replica: fresh.replica, elem: fresh.elem + (piece.elem - old.elem), count: piece.count } : piece;
 }

@@ -25,21 +25,27 @@ export function takeBack(document: Document<any>, edit: Edit, renamed: Renamed):
 /** Deletes what of the runs still shows; what others wrote between it stays. */
 function removeText(document: Document<any>, path: readonly string[], runs: readonly ElementRun[]): void {
   const text = document.getText(path);
-  const places = runs.flatMap((run) => visiblePlaces(document.engine, text.number, run)).sort((a, b) => b - a);
-  for (let i = 0; i < places.length;) {
-    let count = 1;
-    while (places[i + count] === places[i] - count) count++;
-    text.delete(places[i] - count + 1, count);
-    i += count;
+  eachStretch(visiblePlaces(document.engine, text.number, runs), (index, count) => text.delete(index, count));
+}
+
+/** Places next to each other at once, from the end, so that none moves another. */
+export function eachStretch(places: readonly number[], take: (index: number, count: number) => void): void {
+  const down = [...places].sort((a, b) => b - a);
+  for (let i = 0, count = 1; i < down.length; i += count) {
+    for (count = 1; down[i + count] === down[i] - count;) count++;
+    take(down[i] - count + 1, count);
   }
 }
 
-function visiblePlaces(engine: EngineDocument, text: number, { replica, elem, count }: ElementRun): number[] {
+/** Where those of the runs stand that still show. */
+export function visiblePlaces(engine: EngineDocument, text: number, runs: readonly ElementRun[]): number[] {
   const places: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const name = { replica, elem: elem + i };
-    const before = engine.textResolve(text, name, false);
-    if (before >= 0 && engine.textResolve(text, name, true) > before) places.push(before);
+  for (const { replica, elem, count } of runs) {
+    for (let i = 0; i < count; i++) {
+      const name = { replica, elem: elem + i };
+      const before = engine.textResolve(text, name, false);
+      if (before >= 0 && engine.textResolve(text, name, true) > before) places.push(before);
+    }
   }
   return places;
 }
