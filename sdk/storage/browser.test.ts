@@ -2,7 +2,7 @@
 //
 // Without Chromium it says so and is skipped; with HEADWATER_REQUIRE_BROWSER=1 its absence is a failure.
 
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { chromiumPath, launch } from '../../server/e2e/browser.js';
 import { storageConformance } from './conformance.js';
@@ -37,6 +37,37 @@ if (chromiumPath) {
     await served?.close();
   });
   for (const kind of ['indexeddb', 'sqlite'] as const) storageConformance(`${kind} in Chromium`, () => harness(kind));
+
+  describe('sqlite in Chromium', () => {
+    it('takes back, in a tab that lives, what another had half written when it was killed', async () => {
+      const { storage, path, reopen } = await harness('sqlite');
+      const living = await reopen();
+      await living.load('another');
+      await storage.append([{ document: 'd', records: Array.from({ length: 40 }, (_, i) => new Uint8Array(8000).fill(i + 1)) }]);
+      const before = await storage.load('d');
+      // Neither has it in its cache: the one that wrote it is gone, the one that lives has not read it yet.
+      await storage.close();
+      await page.evaluate((path) => (globalThis as unknown as Global).storages.dieWriting(path), path);
+      expect(await living.load('d')).toEqual(before);
+      expect(before).toMatchObject({ quarantined: 0, records: { length: 40 } });
+    });
+
+    it('gives the file to a tab that waits while another has no end of work', async () => {
+      const { storage, reopen } = await harness('sqlite');
+      const other = await reopen();
+      await other.load('d');
+      let answered = 0;
+      // The loads between them keep the appends from becoming one transaction.
+      const work = Array.from({ length: 150 }, async () => {
+        await Promise.all([storage.append([{ document: 'd', records: [new Uint8Array(10)] }]), storage.load('e')]);
+        answered++;
+      });
+      await Promise.race(work);
+      await other.append([{ document: 'd', records: [new Uint8Array([1])] }]);
+      expect(answered).toBeLessThan(150);
+      await Promise.all(work);
+    });
+  });
 } else {
   describe.skip('storages in Chromium', () => it('are tried', () => {}));
 }
@@ -52,6 +83,7 @@ async function harness(kind: 'indexeddb' | 'sqlite') {
   const storage = await open();
   return {
     storage,
+    path,
     reopen: open,
     largeBytes: 1 << 20, // it goes through three text forms on its way here
     corrupt: (document: string, position: number | 'snapshot') =>

@@ -1,14 +1,16 @@
 // SQLite in the origin private file system of a browser, by wa-sqlite. For a worker: nowhere else are there handles that
 // read and write at once.
 //
-// Of its file systems this is the one that needs no Asyncify (twice the WASM, half the speed) and no shared worker: tabs
-// take turns, and a tab that wants its turn is given the files as soon as the other's transaction is over. Journal and
-// not WAL, as a WAL between workers needs memory they share; so every commit is synced, strict or not.
+// The file system is ours (opfs-files.ts says how tabs take turns): a database and its journal, and nothing that needs
+// Asyncify (twice the WASM, half the speed). Each transaction runs within a turn. Journal and not WAL, as a WAL between
+// workers needs memory they share; so every commit is synced, strict or not. Those of the package were tried: the one for many
+// tabs clears away what ended tabs left, fails when two do so at once, and knows no journal but its own tab's.
 
 import * as SQLite from '@journeyapps/wa-sqlite';
 import moduleOf from '@journeyapps/wa-sqlite/dist/wa-sqlite.mjs';
 // @ts-expect-error: the package has no types for it.
-import { OPFSCoopSyncVFS } from '@journeyapps/wa-sqlite/src/examples/OPFSCoopSyncVFS.js';
+import { FacadeVFS } from '@journeyapps/wa-sqlite/src/FacadeVFS.js';
+import { OpfsFiles, type OpenFile } from './opfs-files.js';
 import { hasRows, withFaultName, type SqliteDatabase, type SqlRow, type SqlValue, type TransactionOptions, type Work } from './sqlite-work.js';
 
 interface Module { _sqlite3_bind_zeroblob(statement: number, index: number, bytes: number): void }
@@ -16,26 +18,34 @@ interface Module { _sqlite3_bind_zeroblob(statement: number, index: number, byte
 interface Library {
   api: SQLiteAPI;
   module: Module;
-  /** The file system, and why it last failed. */
-  files: { lastError: Error | null };
+  files: OpfsFiles;
+  system: FileSystem;
 }
 
-/** How long another tab may hold the database, and the pause between two tries. */
-const busyMs = 5000;
-const busyPauseMs = 15;
+/** As SQLite knows it, whatever its path is. */
+const databaseName = 'database';
+
+/** To open takes a turn of its own, and others' may come before it. */
+export const openTimeoutMs = 15_000;
 
 /** For a worker that has one database, and ends when that fails. */
 export async function openOpfs(path: string): Promise<SqliteDatabase> {
   const module = await moduleOf();
   const api = SQLite.Factory(module);
-  const files = await OPFSCoopSyncVFS.create('headwater', module);
-  api.vfs_register(files, true);
+  const files = await OpfsFiles.at(path).catch((error) => { throw named(error, null); });
+  const system = new FileSystem(files, module);
+  api.vfs_register(system as unknown as SQLiteVFS, true);
   try {
-    const database = new OpfsDatabase({ api, module, files }, await api.open_v2(path));
-    await database.all('pragma synchronous = full', []);
-    return database;
+    return await files.turn(async () => {
+      const database = new OpfsDatabase({ api, module, files, system }, await api.open_v2(databaseName));
+      await database.all('pragma temp_store = memory', []);
+      // The journal's end is the commit, so that is synced too.
+      await database.all('pragma synchronous = extra', []);
+      return database;
+    });
   } catch (error) {
-    throw named(error, files);
+    files.close();
+    throw named(error, system.lastError);
   }
 }
 
@@ -44,20 +54,17 @@ class OpfsDatabase implements SqliteDatabase {
 
   constructor(private readonly library: Library, private readonly database: number) {}
 
-  /** Another tab's turn may last; its transaction is waited for, as SQLite does where it can wait by itself. */
   async transaction<T>(work: () => Work<T>, options: TransactionOptions): Promise<T> {
-    for (const deadline = Date.now() + busyMs; ;) {
-      try {
-        return await this.#tryOnce(work, options);
-      } catch (error) {
-        if ((error as { code?: unknown }).code !== SQLite.SQLITE_BUSY || Date.now() > deadline) throw named(error, this.library.files);
-        await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
-      }
+    const { files, system } = this.library;
+    system.lastError = null;
+    try {
+      return await files.turn(() => this.#transaction(work, options));
+    } catch (error) {
+      throw named(error, system.lastError);
     }
   }
 
-  async #tryOnce<T>(work: () => Work<T>, { writes }: TransactionOptions): Promise<T> {
-    this.library.files.lastError = null;
+  async #transaction<T>(work: () => Work<T>, { writes }: TransactionOptions): Promise<T> {
     try {
       await this.all(writes ? 'begin immediate' : 'begin', []);
       const result = await this.#play(work());
@@ -70,9 +77,9 @@ class OpfsDatabase implements SqliteDatabase {
   }
 
   close(): void {
-    const { api } = this.library;
+    const { api, files } = this.library;
     const finalized = [...this.#statements.values()].map((statement) => api.finalize(statement));
-    void Promise.allSettled(finalized).then(() => api.close(this.database)).catch(() => undefined);
+    void Promise.allSettled(finalized).then(() => api.close(this.database)).catch(() => undefined).finally(() => files.close());
   }
 
   async #play<T>(work: Work<T>): Promise<T> {
@@ -117,9 +124,126 @@ function rowOf(names: readonly string[], values: readonly SqlValue[]): SqlRow {
   return Object.fromEntries(names.map((name, i) => [name, values[i]]));
 }
 
+/** The two files, and what SQLite wants for a moment, in memory. Whoever calls has its turn: there is nothing to lock. */
+class FileSystem extends FacadeVFS {
+  /** Why a call failed first: SQLite only says that it did, and fails again as it takes back what it had begun. */
+  lastError: Error | null = null;
+  readonly #open = new Map<number, () => OpenFile>();
+
+  constructor(private readonly files: OpfsFiles, module: unknown) {
+    super('headwater', module);
+  }
+
+  jOpen(name: string | null, id: number, flags: number, outFlags: DataView): number {
+    return this.#attempt(SQLite.SQLITE_CANTOPEN, () => {
+      const passing = new MemoryFile();
+      this.#open.set(id, this.#fileOf(name) ?? (() => passing));
+      outFlags.setInt32(0, flags, true);
+    });
+  }
+
+  jClose(id: number): number {
+    this.#open.delete(id);
+    return SQLite.SQLITE_OK;
+  }
+
+  jRead(id: number, into: Uint8Array, at: number): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_READ, () => {
+      // The library's array is a proxy, which the browser does not take for an array.
+      const read = this.#open.get(id)!().read(into.subarray(), { at });
+      if (read === into.byteLength) return SQLite.SQLITE_OK;
+      if (read > into.byteLength) throw new Error('failed read');
+      into.fill(0, read);
+      return SQLite.SQLITE_IOERR_SHORT_READ;
+    });
+  }
+
+  jWrite(id: number, bytes: Uint8Array, at: number): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_WRITE, () => {
+      // Chromium counts a failure as more bytes than there are.
+      if (this.#open.get(id)!().write(bytes.subarray(), { at }) !== bytes.byteLength) throw Object.assign(new Error('short write'), { name: 'QuotaExceededError' });
+    });
+  }
+
+  jTruncate(id: number, size: number): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_TRUNCATE, () => this.#open.get(id)!().truncate(size));
+  }
+
+  jSync(id: number): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_FSYNC, () => this.#open.get(id)!().flush());
+  }
+
+  jFileSize(id: number, outSize: DataView): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_FSTAT, () => outSize.setBigInt64(0, BigInt(this.#open.get(id)!().getSize()), true));
+  }
+
+  /** An empty file stands for one that is not there. */
+  jDelete(name: string): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_DELETE, () => {
+      const file = this.#fileOf(name)?.();
+      file?.truncate(0);
+      file?.flush();
+    });
+  }
+
+  /** Asked of the file at each turn: the journal may be one that another tab left when it was killed. */
+  jAccess(name: string, _flags: number, outFound: DataView): number {
+    return this.#attempt(SQLite.SQLITE_IOERR_ACCESS, () => outFound.setInt32(0, (this.#fileOf(name)?.().getSize() ?? 0) > 0 ? 1 : 0, true));
+  }
+
+  #fileOf(name: string | null): (() => OpenFile) | undefined {
+    if (name === databaseName) return () => this.files.database;
+    return name === `${databaseName}-journal` ? () => this.files.journal : undefined;
+  }
+
+  #attempt(code: number, work: () => number | void): number {
+    try {
+      return work() ?? SQLite.SQLITE_OK;
+    } catch (error) {
+      this.lastError ??= error as Error;
+      return code;
+    }
+  }
+}
+
+class MemoryFile implements OpenFile {
+  #bytes = new Uint8Array();
+  #size = 0;
+
+  read(into: Uint8Array, { at }: { at: number }): number {
+    const found = this.#bytes.subarray(at, Math.min(this.#size, at + into.length));
+    into.set(found);
+    return found.length;
+  }
+
+  write(bytes: Uint8Array, { at }: { at: number }): number {
+    const end = at + bytes.length;
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(end * 2);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(bytes, at);
+    this.#size = Math.max(this.#size, end);
+    return bytes.length;
+  }
+
+  truncate(size: number): void {
+    this.#bytes.fill(0, size);
+    this.#size = Math.min(this.#size, size);
+  }
+
+  getSize(): number { return this.#size; }
+  flush(): void {}
+}
+
+/** What the browser says of files that were taken away or cannot be had: another worker may fare better. */
+const awayNames = new Set(['NoModificationAllowedError', 'NotFoundError', 'InvalidStateError', 'NotReadableError']);
+
 /** SQLite only says that a file failed; the file system says why. */
-function named(error: unknown, { lastError }: Library['files']): unknown {
-  if (lastError?.name === 'QuotaExceededError' || lastError?.message === 'short write') return withFaultName(error, 13);
-  const { code } = error as { code?: unknown };
-  return typeof code === 'number' ? withFaultName(error, code) : error;
+function named(error: unknown, why: Error | null): unknown {
+  if (why?.name === 'QuotaExceededError') return withFaultName(error, SQLite.SQLITE_FULL);
+  const { code, name } = error as { code?: unknown; name?: string };
+  if (awayNames.has(name!)) return withFaultName(error, SQLite.SQLITE_CANTOPEN);
+  return typeof code === 'number' && !(error instanceof DOMException) ? withFaultName(error, code) : error;
 }

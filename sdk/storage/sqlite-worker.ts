@@ -2,8 +2,8 @@
 // takes another worker (remote.ts).
 
 import { serveStorage, type Port } from './remote.js';
-import { openOpfs } from './sqlite-opfs.js';
+import { openOpfs, openTimeoutMs } from './sqlite-opfs.js';
 import { SqliteStorage } from './sqlite.js';
 
 const scope = globalThis as unknown as Port & { name: string };
-serveStorage(new SqliteStorage(() => openOpfs(scope.name), { backoffMs: [] }), scope);
+serveStorage(new SqliteStorage(() => openOpfs(scope.name), { backoffMs: [], openTimeoutMs }), scope);

@@ -12,6 +12,8 @@ export interface StoragePage {
   call(handle: number, method: keyof Storage, args: string): Promise<string>;
   failFrom(path: string, step: number): Promise<void>;
   corrupt(path: string, document: string, position: number | 'snapshot'): Promise<void>;
+  /** Another tab of SQLite's is killed within a transaction that overwrites every record. */
+  dieWriting(path: string): Promise<void>;
 }
 
 const handles: Storage[] = [];
@@ -46,6 +48,12 @@ interface SqliteHandle { worker: Worker | null; isFailing: boolean }
     const handle = sqlites.get(path)?.find(({ worker, isFailing }) => worker && !isFailing);
     if (handle) await order(handle.worker!, { corrupt: { document, position } });
     else await corruptRow(path, document, position);
+  },
+
+  async dieWriting(path) {
+    const worker = new Worker('./worker.js', { type: 'module', name: path });
+    await order(worker, { hang: true });
+    worker.terminate();
   },
 };
 
