@@ -3,7 +3,7 @@
 // Names are groups of rows that race Headwater against its rivals, or workloads that hold a bar on their own; without a
 // name all of them run. Ends with 1 when a bar is missed; with --check, when a stable count has grown.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,17 +13,20 @@ import { baselineOf, compare, readBaseline, writeBaseline } from './baseline.js'
 import { chart } from './chart.js';
 import { measure, report } from './harness.js';
 import type { Workload } from './harness.js';
+import { replaceSection } from './page.js';
 import { race } from './race.js';
 import type { Pace, Row, RowResult } from './race.js';
 import type { System } from './system.js';
 import { loadSystems } from './systems.js';
-import { table } from './table.js';
+import { nodeVersion, serverSystems } from './server/rivals.js';
+import { table, type Column } from './table.js';
 import { TraceMissing } from './traces.js';
 import { concurrent } from './workloads/concurrent.js';
 import { load } from './workloads/load.js';
 import { map } from './workloads/map.js';
 import { random } from './workloads/random.js';
 import { reconnect } from './workloads/reconnect.js';
+import { fullPace, quickPace, raceServers } from './workloads/server.js';
 import { sliced } from './workloads/sliced.js';
 import { snapshot } from './workloads/snapshot.js';
 import { text } from './workloads/text.js';
@@ -37,6 +40,7 @@ const groups: Readonly<Record<string, { about: string; rows: readonly Row[] }>> 
   concurrent: { about: 'sessions of several authors, received update by update', rows: concurrent },
 };
 const workloads: readonly Workload[] = [sliced, reconnect];
+const servers = { name: 'server', about: 'the server next to others: CPU per edit, edits/s, latency, idle and stalled connections' };
 
 const full: Pace = { rounds: 9, roundsSlow: 3 };
 const quick: Pace = { rounds: 4, roundsSlow: 1 };
@@ -56,14 +60,14 @@ const { values: options, positionals } = parseArgs({
 });
 
 function chosen(): string[] {
-  const names = [...Object.keys(groups), ...workloads.map(({ name }) => name)];
+  const names = [...Object.keys(groups), ...[...workloads, servers].map(({ name }) => name)];
   const unknown = positionals.filter((name) => !names.includes(name));
   if (unknown.length > 0) throw new Error(`there is no benchmark ${unknown.join(', ')}. There are:\n${menu()}`);
   return positionals.length === 0 ? names : names.filter((name) => positionals.includes(name));
 }
 
 function menu(): string {
-  const all = [...Object.entries(groups).map(([name, { about }]) => ({ name, about })), ...workloads];
+  const all = [...Object.entries(groups).map(([name, { about }]) => ({ name, about })), ...workloads, servers];
   return all.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n');
 }
 
@@ -95,22 +99,47 @@ async function runGroups(names: readonly string[]): Promise<void> {
   if (!globalThis.gc) console.error('without --expose-gc garbage of one run may be collected in the next; `npm run bench` has it');
   const results = await runRows(rows, systems);
   if (results.length === 0) return;
-  console.log(`\n${page(results, systems)}`);
-  keep(results, systems);
+  finish(results, systems, { heading: 'The engine', page: enginePage(results, systems), svg: chart(results, systems) });
+}
+
+async function runServers(): Promise<void> {
+  // The quick form is about ours: next to the one whose bars are the hardest.
+  const systems = serverSystems(options.quick ? ['hocuspocus'] : undefined);
+  const results = await raceServers(systems, options.quick ? quickPace : fullPace);
+  finish(results, systems, { heading: 'The server', page: serverPage(results, systems) });
+}
+
+function enginePage(results: readonly RowResult[], systems: readonly Column[]): string {
+  return [
+    table(results, systems),
+    `\nTimes are milliseconds: the minimum, in brackets the median; × is how many times Headwater's minimum. Bytes are exact.`,
+    `Node ${process.versions.node}, ${machine()}.`,
+  ].join('\n');
+}
+
+function serverPage(results: readonly RowResult[], systems: readonly Column[]): string {
+  return [
+    table(results, systems),
+    `\nThe best round, in brackets the median; × is how many times Headwater's best. CPU is µs of the server process, all its threads,`,
+    `per edit and reader it reaches. Headwater commits every edit to SQLite with fsync before it is delivered; the others store nothing.`,
+    `Node ${nodeVersion()}, ${machine()}.`,
+  ].join('\n');
+}
+
+function machine(): string {
+  return `${cpus()[0].model.trim()}, ${cpus().length} cores`;
+}
+
+interface Section { heading: string; page: string; svg?: string }
+
+function finish(results: readonly RowResult[], systems: readonly Column[], section: Section): void {
+  console.log(`\n${section.page}`);
+  keep(results, section);
   const isMissed = results.some(({ bars }) => bars.some(({ pass }) => !pass));
   if (isMissed && !options.check) process.exitCode = 1;
 }
 
-function page(results: readonly RowResult[], systems: readonly System[]): string {
-  const [{ model }] = cpus();
-  return [
-    table(results, systems),
-    `\nTimes are milliseconds: the minimum, in brackets the median; × is how many times Headwater's minimum. Bytes are exact.`,
-    `Node ${process.versions.node}, ${model.trim()}, ${cpus().length} cores.`,
-  ].join('\n');
-}
-
-function keep(results: readonly RowResult[], systems: readonly System[]): void {
+function keep(results: readonly RowResult[], { heading, page, svg }: Section): void {
   const before = readBaseline(inBench('baselines.json'));
   const now = baselineOf(results, engineLatin1.length);
   const drift = compare(before, now);
@@ -122,10 +151,10 @@ function keep(results: readonly RowResult[], systems: readonly System[]): void {
   if (options.check && regressions.length > 0) process.exitCode = 1;
   if (options.accept) writeBaseline(inBench('baselines.json'), before, now, options.quick);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ node: process.versions.node, results, ...drift }, null, 2)}\n`);
-  if (options.write) {
-    writeFileSync(inBench('results.md'), `# The last accepted run\n\n${page(results, systems)}\n\n![The timed rows](results.svg)\n`);
-    writeFileSync(inBench('results.svg'), chart(results, systems));
-  }
+  if (!options.write) return;
+  const file = inBench('results.md');
+  writeFileSync(file, replaceSection(readFileSync(file, 'utf8'), heading, svg ? `${page}\n\n![The timed rows](results.svg)` : page));
+  if (svg) writeFileSync(inBench('results.svg'), svg);
 }
 
 async function runWorkload(workload: Workload): Promise<void> {
@@ -138,6 +167,7 @@ try {
   const names = chosen();
   for (const workload of workloads) if (names.includes(workload.name)) await runWorkload(workload);
   await runGroups(names);
+  if (names.includes(servers.name)) await runServers();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

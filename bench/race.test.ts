@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { baselineOf, compare } from './baseline.js';
 import { chart } from './chart.js';
 import { Packed } from './packed.js';
-import { judge, race } from './race.js';
+import { judge, measuredOf, race } from './race.js';
 import type { Row } from './race.js';
 import type { System } from './system.js';
 import { table } from './table.js';
@@ -45,6 +45,17 @@ describe('a race', () => {
   it('misses a bar that is a number', () => {
     const bytes = row({}, { unit: 'B', bars: [{ max: 10 }] });
     expect(judge(bytes, [{ system: 'headwater', min: 10.5, median: 10.5, runs: 1 }], {}).bars).toEqual([{ text: '≤ 10 B', pass: false }]);
+  });
+});
+
+describe('a rate', () => {
+  it('is better when it is more', () => {
+    const rate = row({}, { unit: 'edits/s', bars: [{ rival: 'yjs', times: 2 }] });
+    const measured = [measuredOf('headwater', [900, 1_000], 'edits/s'), measuredOf('yjs', [400, 600], 'edits/s')];
+    const result = judge(rate, measured, {});
+    expect(measured.map(({ min }) => min)).toEqual([1_000, 600]);
+    expect(result.ratios.yjs).toBeCloseTo(1.667, 3);
+    expect(result.bars).toEqual([{ text: '≥ 2× yjs', pass: false }]);
   });
 });
 

@@ -9,10 +9,13 @@ import { median } from './harness.js';
 /** What Headwater has to hold in a row. */
 export type RowBar = { rival: string; times: number } | { max: number };
 
+/** `edits/s` is the one of which more is better. */
+export type Unit = 'ms' | 'B' | 'µs' | 'KB' | 'MB' | 'edits/s';
+
 export interface Row {
   /** `group: what`, as printed. */
   name: string;
-  unit: 'ms' | 'B';
+  unit: Unit;
   bars: readonly RowBar[];
   /** The systems it is run with, where they are here. */
   systems: readonly string[];
@@ -29,6 +32,7 @@ export interface Contestant {
 
 export interface Measured {
   system: string;
+  /** The best of its runs; of `edits/s` that is the most. */
   min: number;
   median: number;
   runs: number;
@@ -38,7 +42,7 @@ export interface RowResult {
   name: string;
   unit: Row['unit'];
   measured: readonly Measured[];
-  /** How many times each rival takes of what Headwater takes. */
+  /** How many times each rival takes of what Headwater takes; for `edits/s`, how many times a rival's Headwater's is. */
   ratios: Readonly<Record<string, number>>;
   bars: readonly { text: string; pass: boolean }[];
   counts: Readonly<Record<string, number>>;
@@ -96,16 +100,17 @@ function roundsAfter(first: number, unit: Row['unit'], { rounds, roundsSlow }: P
   return first > slowMs ? roundsSlow : rounds;
 }
 
-function measuredOf(system: string, times: readonly number[]): Measured {
-  return { system, min: Math.min(...times), median: median(times), runs: times.length };
+export function measuredOf(system: string, numbers: readonly number[], unit: Unit = 'ms'): Measured {
+  const best = unit === 'edits/s' ? Math.max(...numbers) : Math.min(...numbers);
+  return { system, min: best, median: median(numbers), runs: numbers.length };
 }
 
 /** Holds Headwater's minimum against the minima of the others. */
-export function judge({ name, unit, bars }: Row, measured: readonly Measured[], counts: RowResult['counts']): RowResult {
+export function judge({ name, unit, bars }: Pick<Row, 'name' | 'unit' | 'bars'>, measured: readonly Measured[], counts: RowResult['counts']): RowResult {
   const minOf = (system: string) => measured.find((one) => one.system === system)?.min;
   const own = minOf('headwater')!;
   const rivals = measured.filter(({ system }) => system !== 'headwater');
-  const ratios = Object.fromEntries(rivals.map(({ system, min }) => [system, min / own]));
+  const ratios = Object.fromEntries(rivals.map(({ system, min }) => [system, unit === 'edits/s' ? own / min : min / own]));
   const held = bars.flatMap((bar) => {
     if ('max' in bar) return { text: `≤ ${bar.max.toLocaleString('en')} ${unit}`, pass: own <= bar.max };
     // A rival that is not here can be neither beaten nor missed.

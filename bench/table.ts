@@ -1,9 +1,14 @@
 // The results as a Markdown table, for the console and for results.md.
 
 import type { Measured, RowResult } from './race.js';
-import type { System } from './system.js';
 
-export function table(results: readonly RowResult[], systems: readonly System[]): string {
+/** A column: a system, or a server. */
+export interface Column {
+  readonly name: string;
+  readonly title: string;
+}
+
+export function table(results: readonly RowResult[], systems: readonly Column[]): string {
   const columns = systems.filter(({ name }) => results.some(({ measured }) => measured.some(({ system }) => system === name)));
   const head = ['work', ...columns.map(({ title }) => title), 'bar', ''];
   const lines = results.map((result) => [result.name, ...columns.map(({ name }) => cell(result, name)), ...verdict(result)]);
@@ -14,7 +19,7 @@ function cell({ unit, measured, ratios }: RowResult, system: string): string {
   const found = measured.find((one) => one.system === system);
   if (!found) return '';
   const ratio = system in ratios ? ` · ${inTimes(ratios[system])}` : '';
-  return `${unit === 'ms' ? inMs(found) : inBytes(found.min)}${ratio}`;
+  return `${unit === 'B' ? inBytes(found.min) : inNumbers(found)}${ratio}`;
 }
 
 function verdict({ bars }: RowResult): [string, string] {
@@ -23,8 +28,8 @@ function verdict({ bars }: RowResult): [string, string] {
   return [bars.map(({ text }) => text).join(', '), word];
 }
 
-/** Minimum, and the median behind it. */
-function inMs({ min, median, runs }: Measured): string {
+/** The best, and the median behind it. */
+function inNumbers({ min, median, runs }: Measured): string {
   return runs === 1 ? short(min) : `${short(min)} (${short(median)})`;
 }
 

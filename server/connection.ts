@@ -81,7 +81,7 @@ export class Connection implements SocketEvents, Author {
   // ── from the rooms it pushes to ───────────────────────────────────────────────────────────────
 
   acked(document: string, entries: { replica: ReplicaId; seq: number }[]): void {
-    this.send({ type: 'ack', document, entries });
+    if (this.state.phase !== 'closed') this.socket.sendBehind(this.context.encode({ type: 'ack', document, entries }));
     this.handle({ type: 'progress', document });
   }
 

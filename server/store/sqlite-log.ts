@@ -11,6 +11,15 @@ import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, Logg
 
 const pageRows = 4_096;
 
+/** A document while a group is appended to it. */
+interface Growing {
+  number: number;
+  head: number;
+  isGrown: boolean;
+  /** An entry was refused: those behind it may build on it. */
+  isStopped: boolean;
+}
+
 export class SqliteLog {
   readonly epoch: string;
   readonly secret: string;
@@ -35,6 +44,8 @@ export class SqliteLog {
     driver.exec('pragma busy_timeout = 5000');
     if (!readOnly) {
       driver.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on');
+      // Pages that many commits write go back into the database once, and a checkpoint's fsync is rare: 32 MiB of WAL.
+      driver.exec('pragma wal_autocheckpoint = 8192');
       migrate(driver);
     }
     this.statements = prepareAll(driver);
@@ -48,13 +59,17 @@ export class SqliteLog {
 
   append(entries: readonly Append[]): Appended[] {
     return this.transaction(() => {
-      const stopped = new Set<string>();
-      return entries.map((entry) => {
-        if (stopped.has(entry.document)) return { outcome: 'gap', lsn: 0 };
-        const answer = this.appendOne(entry);
-        if (answer.outcome === 'conflict' || answer.outcome === 'gap') stopped.add(entry.document);
+      const growing = new Map<string, Growing>();
+      const answers = entries.map((entry) => {
+        let document = growing.get(entry.document);
+        if (document === undefined) growing.set(entry.document, (document = this.open(entry.document)));
+        if (document.isStopped) return { outcome: 'gap', lsn: 0 } as const;
+        const answer = this.appendOne(entry, document);
+        document.isStopped = answer.outcome === 'conflict' || answer.outcome === 'gap';
         return answer;
       });
+      for (const { number, head, isGrown } of growing.values()) if (isGrown) this.statements.advance.run(head, number);
+      return answers;
     });
   }
 
@@ -158,13 +173,21 @@ export class SqliteLog {
     this.driver.close();
   }
 
-  private appendOne(entry: Append): Appended {
-    const number = this.numberOf(entry.document) ?? this.addDocument(entry.document);
+  /** Within a transaction nobody else moves the head, so a group writes it once. */
+  private open(document: string): Growing {
+    const row = this.statements.head.get(document);
+    if (row === undefined) return { number: this.addDocument(document), head: 0, isGrown: false, isStopped: false };
+    return { number: this.remember(document, Number(row.number)), head: Number(row.head), isGrown: false, isStopped: false };
+  }
+
+  private appendOne(entry: Append, document: Growing): Appended {
+    const { number } = document;
     const known = Number(this.statements.author.get(number, entry.replica)?.seq ?? 0);
     if (entry.seqFrom > known + 1) return { outcome: 'gap', lsn: 0 };
     const sum = checksum(entry.bytes);
     if (entry.seqTo <= known) return { outcome: this.repeated(entry, sum), lsn: 0 };
-    const lsn = Number(this.statements.advance.get(number)!.head);
+    const lsn = (document.head += 1);
+    document.isGrown = true;
     this.statements.appendEntry.run(
       number, lsn, entry.replica, entry.seqFrom, entry.seqTo, entry.voidCode ?? null, sum, entry.bytes,
     );
@@ -271,7 +294,7 @@ function prepareAll(driver: Driver) {
     addDocument: prepare(
       'insert into documents (id) values (?) on conflict (id) do update set id = excluded.id returning number',
     ),
-    advance: prepare('update documents set head = head + 1 where number = ? returning head'),
+    advance: prepare('update documents set head = ? where number = ?'),
     author: prepare('select seq from authors where document = ? and replica = ?'),
     advanceAuthor: prepare(
       'insert into authors values (?, ?, ?) on conflict (document, replica) do update set seq = excluded.seq',

@@ -156,6 +156,23 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       expect(three.received.map((frame) => frame[0])).toEqual([9]);
     });
 
+    it('sends behind what has been published, to one, in order with everything else', async () => {
+      const [one, two] = [await open(), await open()];
+      for (const { peer } of [one, two]) peer.socket.subscribe('t');
+      transport.publish('t', new Uint8Array([1]));
+      one.peer.socket.sendBehind(new Uint8Array([2]));
+      transport.publish('t', new Uint8Array([3]));
+      one.peer.socket.sendBehind(new Uint8Array([4]));
+      one.peer.socket.send(new Uint8Array([5]));
+      one.peer.socket.sendBehind(new Uint8Array([9]));
+      two.peer.socket.sendBehind(new Uint8Array([9]));
+      await until(() => [one, two].every(({ received }) => received.at(-1)?.[0] === 9));
+      expect(one.received.map((frame) => frame[0])).toEqual([1, 2, 3, 4, 5, 9]);
+      expect(two.received.map((frame) => frame[0])).toEqual([1, 3, 9]);
+      one.peer.socket.close(1000, '');
+      one.peer.socket.sendBehind(new Uint8Array([6]));
+    });
+
     it('does not give a new subscriber what was published before', async () => {
       const { received, peer } = await open();
       peer.socket.subscribe('other');
@@ -166,7 +183,7 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       expect(received.map((frame) => frame[0])).toEqual([2]);
     });
 
-    it.each(['sent', 'published'])('drops what is %s past the byte budget, reports it, and reports the drain', async (way) => {
+    it.each(['sent', 'sent behind', 'published'])('drops what is %s past the byte budget, reports it, and reports the drain', async (way) => {
       const slow = await open();
       const fast = await open();
       slow.client.pause();
@@ -176,6 +193,7 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       let count = 0;
       while (slow.peer.lags === 0 && count < 20_000) {
         if (way === 'sent') slow.peer.socket.send(frame);
+        else if (way === 'sent behind') slow.peer.socket.sendBehind(frame);
         else transport.publish('t', frame);
         count += 1;
         expect(slow.peer.socket.bufferedBytes).toBeLessThan(limits.backpressureBytesMax + 3 * 4_100);
@@ -186,13 +204,14 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       slow.peer.drains = 0;
       slow.client.resume();
       await until(() => slow.peer.drains > 0 && slow.peer.socket.bufferedBytes === 0);
-      await until(() => way === 'sent' || fast.received.length === count);
+      await until(() => way !== 'published' || fast.received.length === count);
       // It left the topic when it lagged, so only what is sent reaches it now.
       const before = slow.received.length;
       transport.publish('t', new Uint8Array([7]));
       slow.peer.socket.send(new Uint8Array([8]));
-      await until(() => slow.received.at(-1)?.[0] === 8);
-      expect(slow.received.slice(before).filter((data) => data.length === 1).map((data) => data[0])).toEqual([8]);
+      slow.peer.socket.sendBehind(new Uint8Array([9]));
+      await until(() => slow.received.at(-1)?.[0] === 9);
+      expect(slow.received.slice(before).filter((data) => data.length === 1).map((data) => data[0])).toEqual([8, 9]);
     });
 
     it('closes with a code and a reason, and is silent afterwards', async () => {

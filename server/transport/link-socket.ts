@@ -41,6 +41,10 @@ export class LinkSocket implements Socket {
     return 'buffered';
   }
 
+  sendBehind(frame: Uint8Array): void {
+    this.send(frame);
+  }
+
   subscribe(topic: string): void {
     if (!this.isClosed) this.topics.add(topic, this);
   }

@@ -12,6 +12,8 @@ export interface Socket {
   readonly bufferedBytes: number;
   /** Does not keep `frame`. After close it does nothing. */
   send(frame: Uint8Array): SendResult;
+  /** Where it can, in one write with what was published just before. That it was dropped is told by `lagging` alone. */
+  sendBehind(frame: Uint8Array): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   /** Says goodbye and cuts the line soon after, whether or not the peer answers. */

@@ -23,6 +23,7 @@ const exclusivePort = 1;
 
 const results: readonly SendResult[] = ['buffered', 'sent', 'dropped'];
 const decoder = new TextDecoder();
+let nextSocket = 0;
 
 export class UwsTransport implements ServerTransport {
   readonly name = 'uws';
@@ -42,7 +43,7 @@ export class UwsTransport implements ServerTransport {
       // Sessions ping by themselves, and notice silence by themselves.
       sendPingsAutomatically: false,
       idleTimeout: 0,
-      upgrade: (response, request, context) => upgrade(response, request, context, handlers),
+      upgrade: (response, request, context) => upgrade(response, request, context, handlers, app),
       open: (ws) => ws.getUserData().socket.open(ws, ws.getUserData().verdict, handlers),
       message: (ws, bytes) => ws.getUserData().socket.events.frame(new Uint8Array(bytes.slice(0))),
       dropped: (ws) => ws.getUserData().socket.lag(),
@@ -87,8 +88,11 @@ class UwsSocket implements Socket {
   events: SocketEvents = deafEvents;
   private ws: uws.WebSocket<UserData> | null = null;
   private isLagging = false;
+  private isInOwnTopic = false;
+  /** No document has such a name: ids are free of control characters. */
+  private readonly ownTopic = `\0${nextSocket++}`;
 
-  constructor(readonly remoteAddress: string) {}
+  constructor(readonly remoteAddress: string, private readonly app: uws.TemplatedApp) {}
 
   get bufferedBytes(): number {
     return this.ws?.getBufferedAmount() ?? 0;
@@ -96,6 +100,16 @@ class UwsSocket implements Socket {
 
   send(frame: Uint8Array): SendResult {
     return this.ws === null ? 'dropped' : results[this.ws.send(frame, true)];
+  }
+
+  /**
+   * By a topic that only this socket is in: the library writes once per socket for all that was published in a turn,
+   * but twice when a `send` comes behind a published frame, corked or not (measured: 4.5 µs per write).
+   */
+  sendBehind(frame: Uint8Array): void {
+    if (this.ws === null) return;
+    if (!this.isInOwnTopic) this.isInOwnTopic = this.ws.subscribe(this.ownTopic);
+    this.app.publish(this.ownTopic, frame, true);
   }
 
   subscribe(topic: string): void {
@@ -139,6 +153,7 @@ class UwsSocket implements Socket {
     const { ws } = this;
     if (ws === null) return;
     for (const topic of ws.getTopics()) ws.unsubscribe(topic);
+    this.isInOwnTopic = false;
     this.events.lagging();
     // Its drain may have come before this; there would be no other.
     if (this.bufferedBytes === 0) this.events.drain();
@@ -151,7 +166,8 @@ class UwsSocket implements Socket {
 }
 
 function upgrade(
-  response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t, handlers: TransportHandlers,
+  response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t,
+  handlers: TransportHandlers, app: uws.TemplatedApp,
 ): void {
   const head = headOf(response, request);
   const verdict = handlers.upgrade(head, splitProtocols(request.getHeader('sec-websocket-protocol')));
@@ -160,7 +176,7 @@ function upgrade(
     return;
   }
   response.upgrade<UserData>(
-    { socket: new UwsSocket(head.remoteAddress), verdict },
+    { socket: new UwsSocket(head.remoteAddress, app), verdict },
     request.getHeader('sec-websocket-key'),
     verdict.protocol,
     request.getHeader('sec-websocket-extensions'),

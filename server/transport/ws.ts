@@ -107,6 +107,10 @@ class WsSocket implements Socket {
     return 'buffered';
   }
 
+  sendBehind(frame: Uint8Array): void {
+    this.send(frame);
+  }
+
   subscribe(topic: string): void {
     if (this.ws.readyState === this.ws.OPEN) this.topics.add(topic, this);
   }
