@@ -77,7 +77,8 @@ export class CatchUp {
 /** What `ready` returns when there is nothing to wait for: awaiting it would let a publish slip in between. */
 export const noWait: Promise<void> = Promise.resolve();
 
-/** Whether an error names the damaged entry of a log, and which. */
-export function corruptLsn(error: unknown): Lsn | null {
-  return error instanceof HeadwaterError && error.code === 'corrupt_record' ? Number(error.details.lsn) : null;
+/** Whether an error says that the log cannot be read before some LSN, being damaged or gone; and which. */
+export function unreadableLsn(error: unknown): Lsn | null {
+  const isSo = error instanceof HeadwaterError && (error.code === 'corrupt_record' || error.code === 'history_compacted');
+  return isSo ? Number(error.details.lsn) : null;
 }

@@ -6,6 +6,7 @@ import { HeadwaterError } from '../sdk/core/errors.js';
 import { configFromEnvironment, type ServerConfigInput } from './config.js';
 import { inspect } from './inspect.js';
 import { serve } from './main.js';
+import { compact } from './compact.js';
 import { migrate } from './migrate.js';
 
 const help = `headwater — a local-first sync server
@@ -13,6 +14,7 @@ const help = `headwater — a local-first sync server
   headwater serve [flags]                   start the server
   headwater inspect [database] [document]   what a database holds: documents, positions, state
   headwater migrate [database]              bring a database up to this version; serve does so too
+  headwater compact [database]              let go of old log entries that snapshots stand for; serve does so too
 
 Flags of serve, each with its mirror in the environment:
   --port <n>           port to listen on, 0 for any        HEADWATER_PORT        8787
@@ -24,14 +26,15 @@ Flags of serve, each with its mirror in the environment:
   --log-level <name>   debug, info, warn, error, silent    HEADWATER_LOG_LEVEL   info
   --console <bool>     serve the console's page at /       HEADWATER_CONSOLE     true
 
-Flags of inspect and migrate:
+Flags of inspect, migrate and compact:
   --database <url>     the same, instead of the first argument
   --json               machine-readable (inspect)
+  --retention <time>   younger log entries stay: 7d, 12h, 30m (compact; 7d)
 
   headwater --help, headwater --version
 `;
 
-const later = ['compact', 'token'];
+const later = ['token'];
 
 const flags = {
   port: { type: 'string' },
@@ -42,6 +45,7 @@ const flags = {
   'log-level': { type: 'string' },
   console: { type: 'string' },
   json: { type: 'boolean' },
+  retention: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -53,6 +57,7 @@ async function main(): Promise<void> {
   if (values.help || command === undefined || command === 'help') return print(help);
   if (command === 'serve') return serve(serveOptions(values));
   if (command === 'inspect') return print(await inspect(inspectOptions(values, rest)));
+  if (command === 'compact') return compact(inspectOptions(values, rest).database, values.retention, (line) => process.stderr.write(line)).then(print);
   if (command === 'migrate') return print(await migrate(inspectOptions(values, rest).database));
   if (later.includes(command)) throw usage(`${command} is not in this version`);
   throw usage(`there is no command ${command}`);

@@ -4,7 +4,7 @@ import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import { decodeFrame } from '../sdk/wire/frame.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
-import { CatchUp, corruptLsn, noWait } from './catch-up.js';
+import { CatchUp, noWait, unreadableLsn } from './catch-up.js';
 import type { Log } from './log.js';
 import type { Author, Rejection } from './push.js';
 import type { Room } from './room.js';
@@ -225,9 +225,10 @@ export class Connection implements SocketEvents, Author {
     }
   }
 
-  /** A damaged entry that a snapshot stands for is no loss: the reader starts again, from the snapshot. */
+  /** Entries that are damaged or gone and that a snapshot stands for are no loss: the reader starts again, from the snapshot. */
   private stumble(room: Room, cause: unknown, snapshot: StoredSnapshot | null): void {
-    const lsn = corruptLsn(cause);
+    const lsn = unreadableLsn(cause);
+    if ((cause as HeadwaterError).code === 'history_compacted') room.noteCompacted(lsn!);
     if (lsn === null || snapshot !== null || lsn > room.snapshotLsn) return this.refuseDocument(room.document, cause);
     room.unreadableUpTo = Math.max(room.unreadableUpTo, lsn);
     this.send({ type: 'resync', document: room.document });

@@ -47,6 +47,10 @@ export const defaultLimits = {
   headCheckMs: 2_000,
   /** Another node that has not been heard for this long is gone, and so is the presence of who was connected there. */
   nodeSilenceMsMax: 4_000,
+  /** For so long the log is kept entry by entry; older ones go when a snapshot of that age stands for them. 0: for ever. */
+  retentionMs: 7 * 24 * 3_600_000,
+  /** How often documents are sought of whose log something may go. */
+  compactionCheckMs: 60_000,
   /** Longest pause before a room whose commit failed is loaded again. */
   reloadDelayMsMax: 5_000,
   /** How long a drain may take before the process stops waiting for it. */

@@ -36,17 +36,19 @@ export async function loadDocument(store: Store, engine: Engine, document: strin
   }
 }
 
-/** A snapshot the engine does not take is passed over: the log holds everything it stood for. */
+/** A snapshot the engine does not take is passed over: an older one, or the log from its beginning, holds what it stood for. */
 async function loadSnapshot(store: Store, engine: Engine, document: string): Promise<LoadedDocument> {
-  const snapshot = await store.readSnapshot(document);
-  const state = engine.create();
-  if (snapshot === null) return { state, lsn: 0, snapshotLsn: 0, snapshotBytes: 0 };
-  try {
-    state.apply(snapshot.bytes, { wait: false });
-    return { state, lsn: snapshot.lsn, snapshotLsn: snapshot.lsn, snapshotBytes: snapshot.bytes.length };
-  } catch {
-    state.free();
-    return { state: engine.create(), lsn: 0, snapshotLsn: 0, snapshotBytes: 0 };
+  for (let through: Lsn | undefined; ; ) {
+    const snapshot = await store.readSnapshot(document, through);
+    const state = engine.create();
+    if (snapshot === null) return { state, lsn: 0, snapshotLsn: 0, snapshotBytes: 0 };
+    try {
+      state.apply(snapshot.bytes, { wait: false });
+      return { state, lsn: snapshot.lsn, snapshotLsn: snapshot.lsn, snapshotBytes: snapshot.bytes.length };
+    } catch {
+      state.free();
+      through = snapshot.lsn - 1;
+    }
   }
 }
 

@@ -149,6 +149,18 @@ describe('a push', () => {
     expect(await store.head('a')).toBe(2);
   });
 
+  it('is acked when it is repeated after its entry has gone from the log', async () => {
+    const room = await openRoom('a', contextOf());
+    const [author, writer] = [new TestAuthor(), new Writer()];
+    const batch = writer.set('x', 1);
+    await room.push(author, batch);
+    await store.writeSnapshot('a', 1, writer.document.snapshot());
+    await store.compact('a', Date.now() + 60_000, 10);
+    await room.push(author, batch);
+    expect(author.acks).toEqual([{ replica: writer.replica, seq: 1 }, { replica: writer.replica, seq: 1 }]);
+    expect([author.rejections, await store.head('a')]).toEqual([[], 1]);
+  });
+
   it('is not acked before its first commit when it is repeated meanwhile', async () => {
     const room = await openRoom('a', contextOf());
     const goOn = store.hold();

@@ -61,7 +61,7 @@ export class Room implements CommitSink<Pending> {
   /** The last entry published here. The log may be a moment ahead of it. */
   head: Lsn;
   lastUsedMs: number;
-  /** The log holds a damaged entry here; who stands before it must start from the snapshot. */
+  /** The log is damaged here, or gone up to here; who stands before it must start from the snapshot. */
   unreadableUpTo: Lsn = 0;
   snapshotLsn: Lsn;
   private readonly listeners = new Set<object>();
@@ -262,9 +262,11 @@ export class Room implements CommitSink<Pending> {
     }
   }
 
-  private answerRepeat(push: Push, block: Block, bytes: Uint8Array, logged: LoggedRange | null): void {
+  private answerRepeat(push: Push, block: Block, bytes: Uint8Array, logged: LoggedRange | 'compacted' | null): void {
     const { replica, seqFrom, seqTo } = block;
-    if (logged?.voidCode) {
+    if (logged === 'compacted') {
+      push.author.acked(this.document, [{ replica, seq: seqTo }]);
+    } else if (logged?.voidCode) {
       push.author.rejected(this.document, {
         replica, seqFrom, seqTo, code: logged.voidCode, message: 'refused when it was first pushed',
       });
@@ -520,6 +522,12 @@ export class Room implements CommitSink<Pending> {
     } catch (cause) {
       this.context.log.warn({ document: this.document, reason: (cause as Error).message }, 'a snapshot was not written');
     }
+  }
+
+  /** The log is gone up to `floor`, where there is a snapshot. */
+  noteCompacted(floor: Lsn): void {
+    this.unreadableUpTo = Math.max(this.unreadableUpTo, floor);
+    this.snapshotLsn = Math.max(this.snapshotLsn, floor);
   }
 
   get isIdle(): boolean {

@@ -2,6 +2,7 @@
 // nobody has listened or written for a while.
 
 import { HeadwaterError } from '../sdk/core/errors.js';
+import type { Lsn } from '../sdk/wire/message.js';
 import type { Node } from './nodes.js';
 import { Room, type RoomContext } from './room.js';
 
@@ -48,6 +49,11 @@ export class Rooms {
   /** What nodes say was missed, by every room. */
   catchUp(): void {
     for (const room of this.rooms.values()) room.catchUp();
+  }
+
+  /** The log of a document is gone up to `floor`. */
+  noteCompacted(document: string, floor: Lsn): void {
+    this.rooms.get(document)?.noteCompacted(floor);
   }
 
   leaveNode(node: Node): void {

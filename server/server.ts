@@ -11,6 +11,7 @@ import { negotiate } from '../sdk/wire/version.js';
 import type { Bus } from './bus/bus.js';
 import { openBus } from './bus/choose.js';
 import { assertLoopback, parseConfig, type ServerConfig, type ServerConfigInput } from './config.js';
+import { Compaction } from './compaction.js';
 import { Connection } from './connection.js';
 import { engine } from './engine.js';
 import { GroupCommit } from './group-commit.js';
@@ -77,6 +78,7 @@ class HeadwaterServer implements Server {
   private readonly nodes: Nodes;
   private headsCheckedMs = 0;
   private readonly commits: GroupCommit;
+  private readonly compaction: Compaction;
   private readonly connections = new Set<Connection>();
   /** Topics of the links within the process; the transport has its own. */
   private readonly topics = new Topics();
@@ -102,6 +104,7 @@ class HeadwaterServer implements Server {
       nodes: this.nodes,
       broadcast: (message, except) => this.broadcast(message, except as Connection | undefined),
     });
+    this.compaction = new Compaction(store, limits, log, (document, floor) => this.rooms.noteCompacted(document, floor));
     this.sweeping = setInterval(() => this.sweep(), sweepMs);
     this.sweeping.unref();
   }
@@ -172,6 +175,7 @@ class HeadwaterServer implements Server {
     for (const connection of this.connections) connection.tick();
     this.rooms.sweep();
     this.nodes.tick();
+    this.compaction.tick(this.now());
     this.checkHeads();
   }
 

@@ -29,9 +29,9 @@ export function grown(document: string, lsn: number, bytes = Uint8Array.of(lsn))
   return { type: 'changes', document, first: lsn, last: lsn, batches: bytes };
 }
 
-export async function until(claim: () => boolean, msMax = 10_000): Promise<void> {
+export async function until(claim: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
   const deadline = Date.now() + msMax;
-  while (!claim()) {
+  while (!(await claim())) {
     if (Date.now() > deadline) throw new Error(`not so after ${msMax} ms: ${claim}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -208,6 +208,96 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(answers.map((answer) => answer.lsn)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     });
 
+    describe('compaction', () => {
+      const later = () => Date.now() + 60_000;
+      const hour = 3_600_000;
+
+      /** Six entries by two authors, with snapshots at the given LSNs. */
+      async function grown(...snapshots: number[]): Promise<void> {
+        for (let lsn = 1; lsn <= 6; lsn += 1) {
+          await store.append([entry('a', lsn % 2 === 0 ? bob : ada, Math.ceil(lsn / 2), `${lsn}`)]);
+          if (snapshots.includes(lsn)) await store.writeSnapshot('a', lsn, utf8(`state ${lsn}`));
+        }
+      }
+
+      it('lets go of what a snapshot of that age stands for, and says from where the log goes on', async () => {
+        await grown(4);
+        expect(await store.findCompactable(later(), 10)).toEqual(['a']);
+        expect(await store.compact('a', later(), 100)).toBe(4);
+        expect(await store.compact('a', later(), 100)).toBe(4);
+        expect(await store.findCompactable(later(), 10)).toEqual([]);
+        expect(await read('a', 4)).toEqual({ first: 5, last: 6, bytes: '56', corrupt: null });
+        expect(await read('a', 6)).toEqual({ first: 7, last: 6, bytes: '', corrupt: null });
+        for (const lsn of [0, 3]) await expect(read('a', lsn)).rejects.toMatchObject({ code: 'history_compacted', details: { lsn: 4 } });
+        expect(await store.readSnapshot('a')).toEqual({ lsn: 4, bytes: utf8('state 4') });
+        expect([await store.head('a'), await store.bytesSince('a', 4)]).toEqual([6, 2]);
+        expect((await store.readAll(0, 10)).map(({ lsn }) => lsn)).toEqual([5, 6]);
+      });
+
+      it('keeps what is younger, and all of it where no snapshot stands for it', async () => {
+        await grown(4);
+        expect(await store.findCompactable(Date.now() - hour, 10)).toEqual([]);
+        expect(await store.compact('a', Date.now() - hour, 100)).toBe(0);
+        await store.append([entry('b', ada, 1, 'one')]);
+        expect(await store.compact('b', later(), 100)).toBe(0);
+        expect(await store.compact('nowhere', later(), 100)).toBe(0);
+        expect((await read('a')).bytes + (await read('b')).bytes).toBe('123456one');
+      });
+
+      it('goes in pieces, each of which is whole', async () => {
+        await grown(5);
+        for (const floor of [2, 4, 5, 5]) {
+          expect(await store.compact('a', later(), 2)).toBe(floor);
+          expect((await read('a', floor)).bytes).toBe('123456'.slice(floor));
+          expect(await store.readSnapshot('a')).toEqual({ lsn: 5, bytes: utf8('state 5') });
+        }
+      });
+
+      it('knows what it had: dense seqs, repeated appends, and that it cannot compare any more', async () => {
+        await grown(4);
+        await store.compact('a', later(), 100);
+        store = await subject.reopen();
+        expect(await store.append([entry('a', ada, 1, '1'), entry('a', bob, 3, '6')])).toMatchObject([{ outcome: 'duplicate' }, { outcome: 'duplicate' }]);
+        expect(await store.append([entry('a', ada, 5, 'gap')])).toMatchObject([{ outcome: 'gap' }]);
+        expect(await store.append([entry('a', ada, 4, '7')])).toMatchObject([{ outcome: 'appended', lsn: 7 }]);
+        expect(await store.findRange('a', ada, 1, 1)).toBe('compacted');
+        expect(await store.findRange('a', ada, 2, 2)).toBe('compacted');
+        expect(await store.findRange('a', ada, 3, 3)).toMatchObject({ lsn: 5 });
+        expect(await store.findRange('a', ada, 9, 9)).toBeNull();
+      });
+
+      it('begins the log with a snapshot, keeps the newest, and one between that grows old', async () => {
+        await grown(1, 2, 3);
+        expect([await store.readSnapshot('a', 1), await store.readSnapshot('a', 2)]).toMatchObject([{ lsn: 1 }, { lsn: 1 }]);
+        await store.compact('a', later(), 100);
+        await store.append([entry('a', ada, 4, '7')]);
+        for (const lsn of [5, 6, 7]) await store.writeSnapshot('a', lsn, utf8(`state ${lsn}`));
+        const kept = await Promise.all([3, 4, 5, 6, 7].map(async (lsn) => (await store.readSnapshot('a', lsn))?.lsn));
+        expect(kept).toEqual([3, 3, 5, 5, 7]);
+        await store.compact('a', later(), 100);
+        expect(await Promise.all([6, 7].map(async (lsn) => (await store.readSnapshot('a', lsn))?.lsn))).toEqual([undefined, 7]);
+      });
+
+      it('does not trust a damaged snapshot: the log stays until a good one is old enough', async () => {
+        await grown(3);
+        await subject.corrupt('snapshot', 'a', 3);
+        expect(await store.compact('a', later(), 100)).toBe(0);
+        expect(await store.findCompactable(later(), 10)).toEqual([]);
+        expect((await read('a')).bytes).toBe('123456');
+        await store.writeSnapshot('a', 6, utf8('state 6'));
+        expect(await store.compact('a', later(), 100)).toBe(6);
+      });
+
+      it('is not undone by a snapshot that comes late', async () => {
+        await grown(6);
+        await store.compact('a', later(), 100);
+        await store.writeSnapshot('a', 2, utf8('late'));
+        expect(await store.compact('a', later(), 100)).toBe(6);
+        expect(await store.findCompactable(later(), 10)).toEqual([]);
+        expect(await store.readSnapshot('a')).toMatchObject({ lsn: 6 });
+      });
+    });
+
     it('keeps what admins decide about a document, by user, also before there is one', async () => {
       expect([...(await store.readAcl('a'))]).toEqual([]);
       await store.writeAcl('a', 'ann', 'write');

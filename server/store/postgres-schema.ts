@@ -146,6 +146,14 @@ const migrations = [
      from unnest(ids, lsns, datas, versions) as given(id, lsn, data, version)
      where documents.id = given.id and documents.projected_lsn < given.lsn and given.lsn <= documents.head;
    end $$;`,
+
+  // Compaction. The log begins after 'floor', and the snapshot there stands for what was before; the others are old enough
+  // to take its place some time after 'aging_since'. Up to 'compacted' an author's seqs are no longer in the log.
+  `alter table changes add column at timestamptz not null default now();
+   alter table documents add column floor bigint not null default 0;
+   alter table authors add column compacted bigint not null default 0;
+   alter table snapshots add column aging_since timestamptz default now();
+   create index snapshots_aging on snapshots (aging_since) where aging_since is not null;`,
 ];
 
 /** What the schema is at, and what this version knows. */

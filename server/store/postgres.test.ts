@@ -58,8 +58,9 @@ function aPostgresStore(): void {
   });
 
   it('is migrated once, whoever starts', async () => {
-    expect(await migratePostgres(place)).toEqual({ found: 1, known: 1 });
-    expect((await sql`select version from migrations order by version`).map(({ version }) => version)).toEqual([1]);
+    const { found, known } = await migratePostgres(place);
+    expect(found).toBe(known);
+    expect((await sql`select version from migrations order by version`).map(({ version }) => version)).toEqual(Array.from({ length: known }, (_, i) => i + 1));
   });
 
   it('gives dense LSNs when two nodes append to the same documents, in any order', async () => {

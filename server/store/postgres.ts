@@ -10,6 +10,7 @@ import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
 import type { Lsn } from '../../sdk/wire/message.js';
 import type { Level } from '../access/level.js';
 import { checksum } from './checksum.js';
+import { compactedAt } from './compacted.js';
 import { appendGroup } from './postgres-append.js';
 import { PostgresPool, type Sql } from './postgres-pool.js';
 import { SettledPositions } from './postgres-positions.js';
@@ -106,14 +107,17 @@ class PostgresStore implements Store, DataTable {
   /** Lengths first, so that big blobs are not read in vain. */
   async readSince(document: string, lsn: Lsn, bytesMax: number, through: Lsn = Number.MAX_SAFE_INTEGER): Promise<LogSlice> {
     const rows = await this.read((sql) => sql`
-      with asked as (select number from documents where id = ${document}),
+      with asked as (select number, floor from documents where id = ${document}),
       sized as (
         select lsn, length(bytes) as size from changes
         where document = (select number from asked) and lsn > ${lsn} and lsn <= ${through} order by lsn limit ${sliceRowsMax}
       ),
       summed as (select lsn, sum(size) over (order by lsn) as total, row_number() over (order by lsn) as nth from sized)
-      select changes.lsn, checksum, bytes from summed join changes on changes.document = (select number from asked) and changes.lsn = summed.lsn
-      where nth = 1 or total <= ${bytesMax} order by lsn`);
+      select changes.lsn, checksum, bytes, floor from asked left join summed on nth = 1 or total <= ${bytesMax}
+      left join changes on changes.document = asked.number and changes.lsn = summed.lsn order by lsn`);
+    const floor = Number(rows[0]?.floor ?? 0);
+    if (lsn < floor) throw compactedAt(document, floor);
+    if (rows[0]?.bytes == null) rows.length = 0;
     return this.joinVerified(document, lsn, rows.map((row) => ({ lsn: Number(row.lsn), checksum: Number(row.checksum), bytes: bytesOf(row.bytes) })));
   }
 
@@ -139,19 +143,21 @@ class PostgresStore implements Store, DataTable {
     }));
   }
 
-  async findRange(document: string, replica: string, seqFrom: number, seqTo: number): Promise<LoggedRange | null> {
+  async findRange(document: string, replica: string, seqFrom: number, seqTo: number): Promise<LoggedRange | 'compacted' | null> {
     const [row] = await this.read((sql) => sql`
-      select lsn, checksum, void_code from changes
-      where document = (select number from documents where id = ${document})
-        and replica = ${replica} and seq_to = ${seqTo} and seq_from = ${seqFrom}`);
+      select changes.lsn, checksum, void_code, compacted from documents
+      join authors on authors.document = number and authors.replica = ${replica}
+      left join changes on changes.document = number and changes.replica = ${replica} and seq_to = ${seqTo} and seq_from = ${seqFrom}
+      where id = ${document}`);
     if (row === undefined) return null;
+    if (row.lsn === null) return seqFrom <= Number(row.compacted) ? 'compacted' : null;
     return { lsn: Number(row.lsn), checksum: Number(row.checksum), voidCode: row.void_code as ErrorCode | null };
   }
 
-  async readSnapshot(document: string): Promise<StoredSnapshot | null> {
+  async readSnapshot(document: string, through: Lsn = Number.MAX_SAFE_INTEGER): Promise<StoredSnapshot | null> {
     const rows = await this.read((sql) => sql`
       select lsn, checksum, bytes from snapshots
-      where document = (select number from documents where id = ${document}) order by lsn desc`);
+      where document = (select number from documents where id = ${document}) and lsn <= ${through} order by lsn desc`);
     for (const row of rows) {
       const [lsn, bytes] = [Number(row.lsn), bytesOf(row.bytes)];
       if (checksum(bytes) === Number(row.checksum)) return { lsn, bytes };
@@ -175,7 +181,59 @@ class PostgresStore implements Store, DataTable {
       throw new HeadwaterError('storage_failed', 'a snapshot did not read back as it was written', { document, lsn });
     }
     await this.read((sql) => sql`
-      delete from snapshots where document = ${number} and lsn < (select max(lsn) from snapshots where document = ${number})`);
+      with kept as (
+        select floor, (select max(lsn) from snapshots where document = number) as newest,
+          (select min(lsn) from snapshots where document = number and aging_since is not null and lsn > floor) as aging
+        from documents where number = ${number}
+      )
+      delete from snapshots using kept where document = ${number} and lsn <> floor and lsn < newest and lsn is distinct from aging`);
+  }
+
+  /** One transaction under the document's lock: the entries, then the number that says they are gone. */
+  async compact(document: string, beforeMs: number, rowsMax: number): Promise<Lsn> {
+    const [known] = await this.read((sql) => sql`select number, floor from documents where id = ${document}`);
+    if (known === undefined) return 0;
+    const [number, floor] = [known.number as string, Number(known.floor)];
+    const aim = (await this.agedSnapshot(document, number, beforeMs, floor)) ?? floor;
+    const through = Math.min(aim, floor + rowsMax);
+    if (through > floor) await this.read((sql) => this.raiseFloor(sql, number, through, through === aim));
+    return through;
+  }
+
+  async findCompactable(beforeMs: number, limit: number): Promise<string[]> {
+    const rows = await this.read((sql) => sql`
+      select distinct id from snapshots join documents on number = document
+      where aging_since < to_timestamp(${beforeMs} / 1000.0) and lsn > floor order by id limit ${limit}`);
+    return rows.map(({ id }) => id as string);
+  }
+
+  private async raiseFloor(sql: Sql, number: string, through: Lsn, isAim: boolean): Promise<void> {
+    await sql.begin(async (transaction) => {
+      await transaction`select 1 from documents where number = ${number} for no key update`;
+      await transaction`
+        update authors set compacted = greatest(compacted, gone.seq) from
+          (select replica, max(seq_to) as seq from changes where document = ${number} and lsn <= ${through} group by replica) as gone
+        where authors.document = ${number} and authors.replica = gone.replica`;
+      await transaction`delete from changes where document = ${number} and lsn <= ${through}`;
+      await transaction`update documents set floor = greatest(floor, ${through}) where number = ${number}`;
+      if (!isAim) return;
+      await transaction`update snapshots set aging_since = null where document = ${number} and lsn = ${through}`;
+      await transaction`delete from snapshots where document = ${number} and lsn < ${through}`;
+    });
+  }
+
+  /** The newest good snapshot that is old enough. One that is damaged is set aside, and ages no more. */
+  private async agedSnapshot(document: string, number: string, beforeMs: number, floor: Lsn): Promise<Lsn | null> {
+    const rows = await this.read((sql) => sql`
+      select lsn, checksum, bytes from snapshots
+      where document = ${number} and aging_since < to_timestamp(${beforeMs} / 1000.0) and lsn > ${floor} order by lsn desc`);
+    for (const row of rows) {
+      const [lsn, bytes] = [Number(row.lsn), bytesOf(row.bytes)];
+      if (checksum(bytes) === Number(row.checksum)) return lsn;
+      await this.setAside({ document, kind: 'snapshot', lsn, bytes, reason: 'checksum mismatch' });
+      await this.read((sql) => sql`update snapshots set aging_since = null where document = ${number} and lsn = ${lsn}`);
+    }
+    return null;
   }
 
   async listDocuments(after: string, limit: number): Promise<DocumentRow[]> {

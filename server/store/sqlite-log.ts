@@ -4,6 +4,7 @@
 import { joinBytes } from '../../sdk/core/bytes.js';
 import { HeadwaterError, type ErrorCode } from '../../sdk/core/errors.js';
 import { checksum } from './checksum.js';
+import { compactedAt } from './compacted.js';
 import { migrate } from './sqlite-schema.js';
 import { openDriver, type Driver, type Row } from '../../sdk/driver/sqlite.js';
 import type { Level } from '../access/level.js';
@@ -84,6 +85,8 @@ export class SqliteLog {
   readSince(document: string, lsn: number, bytesMax: number, through = Number.MAX_SAFE_INTEGER): LogSlice {
     const number = this.numberOf(document);
     if (number === null) return { first: lsn + 1, last: lsn, bytes: new Uint8Array(0), corrupt: null };
+    const floor = Number(this.statements.head.get(document)!.floor);
+    if (lsn < floor) throw compactedAt(document, floor);
     const last = Math.min(this.cut(number, lsn, bytesMax), through);
     return this.joinVerified(document, lsn, this.statements.entries.all(number, lsn, last));
   }
@@ -102,14 +105,17 @@ export class SqliteLog {
     return number === null ? 0 : Number(this.statements.bytesSince.get(number, lsn)!.total ?? 0);
   }
 
-  findRange(document: string, replica: string, seqFrom: number, seqTo: number): LoggedRange | null {
-    const row = this.statements.range.get(this.numberOf(document) ?? 0, replica, seqTo);
-    if (row === undefined || row.seq_from !== seqFrom) return null;
+  findRange(document: string, replica: string, seqFrom: number, seqTo: number): LoggedRange | 'compacted' | null {
+    const number = this.numberOf(document) ?? 0;
+    const row = this.statements.range.get(number, replica, seqTo);
+    if (row === undefined || row.seq_from !== seqFrom) {
+      return seqFrom <= Number(this.statements.author.get(number, replica)?.compacted ?? 0) ? 'compacted' : null;
+    }
     return { lsn: Number(row.lsn), checksum: Number(row.checksum), voidCode: row.void_code as ErrorCode | null };
   }
 
-  readSnapshot(document: string): StoredSnapshot | null {
-    for (const row of this.statements.snapshots.all(this.numberOf(document) ?? 0)) {
+  readSnapshot(document: string, through = Number.MAX_SAFE_INTEGER): StoredSnapshot | null {
+    for (const row of this.statements.snapshots.all(this.numberOf(document) ?? 0, through)) {
       const bytes = row.bytes as Uint8Array;
       if (checksum(bytes) === row.checksum) return { lsn: Number(row.lsn), bytes };
       this.setAside({ document, kind: 'snapshot', lsn: Number(row.lsn), bytes, reason: 'checksum mismatch' });
@@ -121,12 +127,47 @@ export class SqliteLog {
   writeSnapshot(document: string, lsn: number, bytes: Uint8Array): void {
     const number = this.numberOf(document);
     if (number === null) throw new HeadwaterError('invalid_argument', 'a snapshot needs a log before it', { document });
-    this.statements.writeSnapshot.run(number, lsn, checksum(bytes), bytes);
+    this.statements.writeSnapshot.run(number, lsn, checksum(bytes), bytes, Date.now());
     const written = this.statements.snapshot.get(number, lsn)?.bytes as Uint8Array | undefined;
     if (written === undefined || checksum(written) !== checksum(bytes)) {
       throw new HeadwaterError('storage_failed', 'a snapshot did not read back as it was written', { document, lsn });
     }
-    this.statements.dropSnapshots.run(number, number);
+    this.statements.dropSnapshots.run(number);
+  }
+
+  /** A snapshot first, and only if it is whole; then the log in pieces, so that no transaction is long; the older snapshots last. */
+  compact(document: string, beforeMs: number, rowsMax: number): number {
+    const number = this.numberOf(document);
+    if (number === null) return 0;
+    const floor = Number(this.statements.head.get(document)!.floor);
+    const aim = this.agedSnapshot(document, number, beforeMs, floor) ?? floor;
+    const through = Math.min(aim, floor + rowsMax);
+    if (through > floor) {
+      this.transaction(() => {
+        this.statements.noteCompacted.run(number, through);
+        this.statements.dropEntries.run(number, through);
+        this.statements.raiseFloor.run(through, number);
+        if (through < aim) return;
+        this.statements.stopAging.run(number, through);
+        this.statements.dropOlder.run(number, through);
+      });
+    }
+    return through;
+  }
+
+  findCompactable(beforeMs: number, limit: number): string[] {
+    return this.statements.aging.all(beforeMs, limit).map((row) => String(row.id));
+  }
+
+  /** The newest good snapshot that is old enough. One that is damaged is set aside, and ages no more. */
+  private agedSnapshot(document: string, number: number, beforeMs: number, floor: number): number | null {
+    for (const row of this.statements.aged.all(number, beforeMs, floor)) {
+      const [lsn, bytes] = [Number(row.lsn), row.bytes as Uint8Array];
+      if (checksum(bytes) === row.checksum) return lsn;
+      this.setAside({ document, kind: 'snapshot', lsn, bytes, reason: 'checksum mismatch' });
+      this.statements.stopAging.run(number, lsn);
+    }
+    return null;
   }
 
   listDocuments(after: string, limit: number): DocumentRow[] {
@@ -189,7 +230,7 @@ export class SqliteLog {
     const lsn = (document.head += 1);
     document.isGrown = true;
     this.statements.appendEntry.run(
-      number, lsn, entry.replica, entry.seqFrom, entry.seqTo, entry.voidCode ?? null, sum, entry.bytes,
+      number, lsn, entry.replica, entry.seqFrom, entry.seqTo, entry.voidCode ?? null, sum, entry.bytes, Date.now(),
     );
     this.statements.advanceAuthor.run(number, entry.replica, entry.seqTo);
     return { outcome: 'appended', lsn };
@@ -198,7 +239,7 @@ export class SqliteLog {
   /** Only equal ranges can be compared; a batch split another way is taken for the same ops. */
   private repeated(entry: Append, sum: number): 'duplicate' | 'conflict' {
     const logged = this.findRange(entry.document, entry.replica, entry.seqFrom, entry.seqTo);
-    return logged === null || logged.checksum === sum ? 'duplicate' : 'conflict';
+    return logged === null || logged === 'compacted' || logged.checksum === sum ? 'duplicate' : 'conflict';
   }
 
   private numberOf(document: string): number | null {
@@ -290,18 +331,18 @@ function prepareAll(driver: Driver) {
   return {
     nameOf: prepare('select value from meta where name = ?'),
     addName: prepare('insert into meta values (?, ?) on conflict do nothing'),
-    head: prepare('select number, head from documents where id = ?'),
+    head: prepare('select number, head, floor from documents where id = ?'),
     addDocument: prepare(
       'insert into documents (id) values (?) on conflict (id) do update set id = excluded.id returning number',
     ),
     advance: prepare('update documents set head = ? where number = ?'),
-    author: prepare('select seq from authors where document = ? and replica = ?'),
+    author: prepare('select seq, compacted from authors where document = ? and replica = ?'),
     advanceAuthor: prepare(
-      'insert into authors values (?, ?, ?) on conflict (document, replica) do update set seq = excluded.seq',
+      'insert into authors (document, replica, seq) values (?, ?, ?) on conflict (document, replica) do update set seq = excluded.seq',
     ),
     appendEntry: prepare(
-      `insert into log (document, lsn, replica, seq_from, seq_to, void_code, checksum, bytes)
-       values (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into log (document, lsn, replica, seq_from, seq_to, void_code, checksum, bytes, at_ms)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     lengths: prepare('select lsn, length(bytes) as length from log where document = ? and lsn > ? order by lsn limit ?'),
     entries: prepare(
@@ -315,16 +356,33 @@ function prepareAll(driver: Driver) {
     range: prepare(
       'select lsn, seq_from, checksum, void_code from log where document = ? and replica = ? and seq_to = ?',
     ),
-    snapshots: prepare('select lsn, checksum, bytes from snapshots where document = ? order by lsn desc'),
+    snapshots: prepare('select lsn, checksum, bytes from snapshots where document = ? and lsn <= ? order by lsn desc'),
     snapshot: prepare('select bytes from snapshots where document = ? and lsn = ?'),
     writeSnapshot: prepare(
-      `insert into snapshots values (?, ?, ?, ?)
+      `insert into snapshots values (?, ?, ?, ?, ?)
        on conflict (document, lsn) do update set checksum = excluded.checksum, bytes = excluded.bytes`,
     ),
     dropSnapshots: prepare(
-      `delete from snapshots where document = ?
-       and lsn < (select max(lsn) from snapshots where document = ?)`,
+      `with kept as (select number, floor from documents where number = ?1)
+       delete from snapshots where document = ?1
+       and lsn <> (select floor from kept)
+       and lsn < (select max(lsn) from snapshots where document = ?1)
+       and lsn is not (select min(lsn) from snapshots where document = ?1 and aging_since is not null and lsn > (select floor from kept))`,
     ),
+    aging: prepare(
+      `select distinct id from snapshots indexed by snapshots_aging join documents on number = document
+       where aging_since < ? and lsn > floor order by id limit ?`,
+    ),
+    aged: prepare('select lsn, checksum, bytes from snapshots where document = ? and aging_since < ? and lsn > ? order by lsn desc'),
+    stopAging: prepare('update snapshots set aging_since = null where document = ? and lsn = ?'),
+    noteCompacted: prepare(
+      `update authors set compacted = gone.seq from
+         (select replica, max(seq_to) as seq from log where document = ?1 and lsn <= ?2 group by replica) as gone
+       where authors.document = ?1 and authors.replica = gone.replica`,
+    ),
+    dropEntries: prepare('delete from log where document = ? and lsn <= ?'),
+    raiseFloor: prepare('update documents set floor = ? where number = ?'),
+    dropOlder: prepare('delete from snapshots where document = ? and lsn < ?'),
     documents: prepare(
       `select id, head, (select max(lsn) from snapshots where document = number) as snapshot_lsn
        from documents where id > ? order by id limit ?`,

@@ -70,6 +70,14 @@ const migrations = [
 
    create table access_version (version integer not null);
    insert into access_version values (0);`,
+
+  // Compaction. The log begins after 'floor', and the snapshot there stands for what was before; the others are old enough
+  // to take its place some time after 'aging_since'. Up to 'compacted' an author's seqs are no longer in the log.
+  `alter table log add column at_ms integer not null default 0;
+   alter table documents add column floor integer not null default 0;
+   alter table authors add column compacted integer not null default 0;
+   alter table snapshots add column aging_since integer default 0;
+   create index snapshots_aging on snapshots (aging_since) where aging_since is not null;`,
 ];
 
 /** @throws HeadwaterError `storage_failed` when a newer Headwater wrote the file */

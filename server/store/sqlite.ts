@@ -70,8 +70,8 @@ class SqliteStore implements Store {
     return this.calls.call('findRange', [document, replica, seqFrom, seqTo]);
   }
 
-  readSnapshot(document: string): Promise<StoredSnapshot | null> {
-    return this.calls.call('readSnapshot', [document]);
+  readSnapshot(document: string, through?: number): Promise<StoredSnapshot | null> {
+    return this.calls.call('readSnapshot', [document, through]);
   }
 
   writeSnapshot(document: string, lsn: number, bytes: Uint8Array): Promise<void> {
@@ -80,6 +80,14 @@ class SqliteStore implements Store {
 
   listDocuments(after: string, limit: number): Promise<DocumentRow[]> {
     return this.calls.call('listDocuments', [after, limit]);
+  }
+
+  compact(document: string, beforeMs: number, rowsMax: number): Promise<number> {
+    return this.calls.call('compact', [document, beforeMs, rowsMax]);
+  }
+
+  findCompactable(beforeMs: number, limit: number): Promise<string[]> {
+    return this.calls.call('findCompactable', [beforeMs, limit]);
   }
 
   corruptRecords(): Promise<CorruptRecord[]> {

@@ -141,7 +141,11 @@ export interface Store extends AccessRecords {
   head(document: string): Promise<Lsn>;
   /** The same for many, in one query and in the order asked. */
   heads(documents: readonly string[]): Promise<Lsn[]>;
-  /** Entries after `lsn` up to `through`, at most `bytesMax` together but at least one. Bytes are the caller's. */
+  /**
+   * Entries after `lsn` up to `through`, at most `bytesMax` together but at least one. Bytes are the caller's.
+   *
+   * @throws HeadwaterError `history_compacted` when entries after `lsn` are gone; a snapshot stands for them
+   */
   readSince(document: string, lsn: Lsn, bytesMax: number, through?: Lsn): Promise<LogSlice>;
   /** Payload of everything after `lsn`, for progress. */
   bytesSince(document: string, lsn: Lsn): Promise<number>;
@@ -150,14 +154,26 @@ export interface Store extends AccessRecords {
    * is committed but may still be overtaken is left for the next call.
    */
   readAll(position: number, rowsMax: number): Promise<LogEntry[]>;
-  /** The log row of exactly these seqs, or null. */
-  findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | null>;
-  /** The newest snapshot that passes its checksum. */
-  readSnapshot(document: string): Promise<StoredSnapshot | null>;
-  /** Writes, reads back, and only then lets go of older ones. Keeps nothing of `bytes`. */
+  /** The log row of exactly these seqs, or null; 'compacted' when it is gone and nobody can say any more what it held. */
+  findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | 'compacted' | null>;
+  /** The newest snapshot that passes its checksum, of those up to `through`. */
+  readSnapshot(document: string, through?: Lsn): Promise<StoredSnapshot | null>;
+  /**
+   * Writes, reads back, and only then lets go of older ones: what stays is the newest, the one the log now begins with, and
+   * the oldest after that, which grows old enough to be the next. Keeps nothing of `bytes`.
+   */
   writeSnapshot(document: string, lsn: Lsn, bytes: Uint8Array): Promise<void>;
   /** By id, after `after`, at most `limit`. */
   listDocuments(after: string, limit: number): Promise<DocumentRow[]>;
+  /**
+   * Lets go of the log, at most `rowsMax` entries of it, up to the newest good snapshot that was written before `beforeMs`
+   * (since 1970); to be repeated until the answer is the same as before. Whoever stands before that starts from a snapshot.
+   *
+   * @returns the last LSN that is gone, 0 when none is
+   */
+  compact(document: string, beforeMs: number, rowsMax: number): Promise<Lsn>;
+  /** Documents of which `compact` would let something go. */
+  findCompactable(beforeMs: number, limit: number): Promise<string[]>;
   corruptRecords(): Promise<CorruptRecord[]>;
   close(): Promise<void>;
 }

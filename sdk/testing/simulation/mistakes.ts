@@ -46,7 +46,7 @@ export const mistakes: readonly Mistake[] = [
     store: (store) => over(store, {
       findRange: async (...at: Parameters<Store['findRange']>) => {
         const found = await store.findRange(...at);
-        return found?.voidCode ? null : found;
+        return found !== 'compacted' && found?.voidCode ? null : found;
       },
     }),
     install: () => replace(Refusals.prototype, 'take', () => function () {}),
