@@ -327,6 +327,48 @@ export function storageConformance(name: string, open: () => Promise<StorageHarn
       });
     });
 
+    describe('meta that goes with an append', () => {
+      it('is stored with it and removed with it, whatever else the append holds', async () => {
+        await storage.writeMeta('x/old', bytes(1));
+        await storage.append([
+          { document: 'd', records: [bytes(1)], meta: [['x/1', bytes(7)], ['x/old', null], ['never there', null]] },
+          { document: 'd', meta: [['x/2', bytes()], ['x/1', bytes(8)]] },
+        ], { strict: true });
+        for (const handle of [storage, await reopen()]) {
+          expect(await handle.metaKeys('x/')).toEqual(['x/1', 'x/2']);
+          expect(await handle.readMeta('x/1')).toEqual(bytes(8));
+          expect(await handle.readMeta('x/2')).toEqual(bytes());
+          expect(contents(await handle.load('d'))).toEqual([[1]]);
+        }
+      });
+
+      it('keeps the order of calls that were not awaited, with other meta and other appends', async () => {
+        const value = new Uint8Array([1]);
+        void storage.append([{ document: 'd', meta: [['x', value]] }]);
+        value.fill(9);
+        void storage.writeMeta('x', null);
+        void storage.append([{ document: 'd', records: [bytes(1)] }]);
+        void storage.append([{ document: 'e', meta: [['x', bytes(2)]] }]);
+        expect(await storage.readMeta('x')).toEqual(bytes(2));
+        void storage.append([{ document: 'e', meta: [['x', null]] }]);
+        expect(await storage.readMeta('x')).toBeUndefined();
+      });
+
+      it('is there exactly when the records are, wherever the process dies', async () => {
+        if (harness.absorbsFailures) return;
+        let isCut = true;
+        for (let step = 1; isCut; step++) {
+          const [document, key] = [`d${step}`, `x/${step}`];
+          await storage.writeMeta(`${key}/old`, bytes(1));
+          harness.failFrom(step);
+          isCut = await storage.append([{ document, records: [bytes(1)], meta: [[key, bytes(2)], [`${key}/old`, null]] }]).then(() => false, () => true);
+          storage = await reopen();
+          const isThere = (await storage.load(document)).records.length === 1;
+          expect(await storage.metaKeys(`${key}`)).toEqual(isThere ? [key] : [`${key}/old`]);
+        }
+      });
+    });
+
     describe('handles', () => {
       it('lets two handles append to one document at the same time', async () => {
         const other = await reopen();

@@ -104,10 +104,7 @@ export class DexieStorage implements Storage {
 
   async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     const sealed = value && seal(value);
-    await this.#run('strict', async (db) => {
-      if (sealed) await db.meta.put({ key, ...sealed });
-      else await db.meta.delete(key);
-    });
+    await this.#run('strict', (db) => putMeta(db, key, sealed));
   }
 
   metaKeys(prefix: string): Promise<string[]> {
@@ -204,7 +201,9 @@ class Database extends Dexie {
 
 /** One transaction for every member. @returns the positions each member got */
 function appendGroup(db: Database, members: SealedAppend[][]): Promise<number[][]> {
-  return db.atomic('rw', ['documents', 'records', 'counters'], async () => {
+  const meta = members.flat().flatMap((write) => write.meta);
+  return db.atomic('rw', ['documents', 'records', 'counters', ...(meta.length > 0 ? ['meta'] : [])], async () => {
+    for (const [key, value] of meta) await putMeta(db, key, value);
     const rows = await documentRows(db, members.flat().map((write) => write.document));
     const added: RecordRow[] = [];
     const place = ({ document, records, cursor }: SealedAppend): number[] => {
@@ -221,6 +220,11 @@ function appendGroup(db: Database, members: SealedAppend[][]): Promise<number[][
     await db.documents.bulkPut([...rows.values()]);
     return positions;
   });
+}
+
+async function putMeta(db: Database, key: string, value: Sealed | null): Promise<void> {
+  if (value) await db.meta.put({ key, ...value });
+  else await db.meta.delete(key);
 }
 
 async function documentRows(db: Database, documents: string[]): Promise<Map<string, DocumentRow>> {

@@ -3,7 +3,7 @@
 // Order is what must not change. A cursor claims that all records before it are stored, so it may reach the disk
 // only after them.
 
-import type { Append, StoredDocument } from './storage.js';
+import type { Append, MetaWrite, StoredDocument } from './storage.js';
 
 export type HeldWrite =
   | { kind: 'append'; writes: Append[]; strict: boolean; positions: number[] }
@@ -69,14 +69,21 @@ export class HeldWrites {
     return [...documents].sort();
   }
 
+  get #metaWrites(): MetaWrite[] {
+    return this.#writes.flatMap((write) => {
+      if (write.kind === 'append') return write.writes.flatMap(({ meta = [] }) => meta);
+      return write.kind === 'meta' ? [[write.key, write.value] as const] : [];
+    });
+  }
+
   applyToMeta(key: string, stored: Uint8Array | undefined): Uint8Array | undefined {
-    const last = this.#writes.filter(isMeta).filter((write) => write.key === key).at(-1);
-    return last ? last.value?.slice() : stored;
+    const last = this.#metaWrites.filter(([written]) => written === key).at(-1);
+    return last ? last[1]?.slice() : stored;
   }
 
   applyToMetaKeys(prefix: string, stored: readonly string[]): string[] {
     const keys = new Set(stored);
-    for (const { key, value } of this.#writes.filter(isMeta).filter((write) => write.key.startsWith(prefix))) {
+    for (const [key, value] of this.#metaWrites.filter(([written]) => written.startsWith(prefix))) {
       if (value) keys.add(key);
       else keys.delete(key);
     }
@@ -90,10 +97,6 @@ export function emptyDocument(): StoredDocument {
 
 export function isAppend(write: HeldWrite): write is HeldAppend {
   return write.kind === 'append';
-}
-
-function isMeta(write: HeldWrite): write is Extract<HeldWrite, { kind: 'meta' }> {
-  return write.kind === 'meta';
 }
 
 function appended(stored: StoredDocument, { writes, positions }: HeldAppend, document: string): StoredDocument {

@@ -85,7 +85,11 @@ export class MemoryStorage implements Storage {
 
   async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     this.#assertOpen();
-    if (value) this.disk.meta.set(key, seal(value).bytes);
+    this.#setMeta(key, value && seal(value));
+  }
+
+  #setMeta(key: string, value: Sealed | null): void {
+    if (value) this.disk.meta.set(key, value.bytes);
     else this.disk.meta.delete(key);
   }
 
@@ -103,7 +107,8 @@ export class MemoryStorage implements Storage {
     this.#closed = true;
   }
 
-  #write({ document, records, cursor }: SealedAppend): number[] {
+  #write({ document, records, cursor, meta }: SealedAppend): number[] {
+    for (const [key, value] of meta) this.#setMeta(key, value);
     const shelf = this.#shelf(document);
     if (cursor) shelf.cursor = cursor;
     return records.map((record) => {

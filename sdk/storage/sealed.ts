@@ -21,6 +21,7 @@ export interface SealedAppend {
   document: string;
   records: Sealed[];
   cursor?: SealedCursor;
+  meta: [key: string, value: Sealed | null][];
 }
 
 export function seal(bytes: Uint8Array): Sealed {
@@ -39,19 +40,21 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
  * @throws HeadwaterError `invalid_argument`; nothing was taken
  */
 export function sealAppends(writes: readonly Append[]): SealedAppend[] {
-  return writes.map(({ document, records = [], cursor }) => ({
+  return writes.map(({ document, records = [], cursor, meta = [] }) => ({
     document: checkDocument(document),
     records: records.map(seal),
     cursor: cursor && sealCursor(cursor),
+    meta: meta.map(([key, value]) => [key, value && seal(value)]),
   }));
 }
 
 /** The same check and copy, for a storage that hands the writes on to another. */
 export function copyAppends(writes: readonly Append[]): Append[] {
-  return writes.map(({ document, records = [], cursor }) => ({
+  return writes.map(({ document, records = [], cursor, meta = [] }) => ({
     document: checkDocument(document),
     records: records.map(copyBytes),
     cursor: cursor && copyCursor(cursor),
+    meta: meta.map(([key, value]) => [key, value && copyBytes(value)]),
   }));
 }
 

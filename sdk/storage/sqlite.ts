@@ -100,10 +100,7 @@ export class SqliteStorage implements Storage {
 
   async writeMeta(key: string, value: Uint8Array | null): Promise<void> {
     const sealed = value && seal(value);
-    return this.#run(strict, function* () {
-      if (sealed) yield ['insert or replace into meta (key, checksum, bytes) values (?, ?, ?)', keyOf(key), sealed.checksum, sealed.bytes];
-      else yield ['delete from meta where key = ?', keyOf(key)];
-    });
+    return this.#run(strict, () => putMeta(key, sealed));
   }
 
   metaKeys(prefix: string): Promise<string[]> {
@@ -207,7 +204,13 @@ function* appendGroup(members: SealedAppend[][]): Work<number[][]> {
   return positions;
 }
 
-function* appendOne({ document, records, cursor }: SealedAppend, given: number[]): Work<void> {
+function* putMeta(key: string, value: Sealed | null): Work<void> {
+  if (value) yield ['insert or replace into meta (key, checksum, bytes) values (?, ?, ?)', keyOf(key), value.checksum, value.bytes];
+  else yield ['delete from meta where key = ?', keyOf(key)];
+}
+
+function* appendOne({ document, records, cursor, meta }: SealedAppend, given: number[]): Work<void> {
+  for (const [key, value] of meta) yield* putMeta(key, value);
   const number = yield* numberOf(keyOf(document));
   for (const { checksum, bytes } of records) {
     const [row] = yield ['insert into records (document, checksum, bytes) values (?, ?, ?) returning position', number, checksum, bytes];

@@ -33,7 +33,11 @@ export interface Append {
   document: string;
   records?: Uint8Array[];
   cursor?: Cursor;
+  /** Small values of the device that change with these records; null removes a key. */
+  meta?: readonly MetaWrite[];
 }
+
+export type MetaWrite = readonly [key: string, value: Uint8Array | null];
 
 export interface QuarantinedRecord {
   document: string;

@@ -2,6 +2,7 @@
 //
 //   "headwater backup 1\n"
 //   per document:  u32 id bytes · u32 update bytes · u32 CRC-32C of id and update · id, UTF-8 · update, as document.export()
+//   per refused write, in the place of a document: no id, and the entry of the inbox as rejected.ts stores it
 //   at the end:    u32 0xffffffff · u32 documents · u32 CRC-32C of that number
 //
 // All numbers little-endian. One document is in memory at a time; the file is a Blob, which a browser keeps on its disk when
@@ -11,6 +12,7 @@
 import { HeadwaterError } from '../core/errors.js';
 import { checksum } from '../storage/checksum.js';
 import type { Client } from './client.js';
+import { decode } from './rejected.js';
 
 const magic = 'headwater backup 1\n';
 const end = 0xffffffff;
@@ -31,7 +33,9 @@ export async function backup(client: Client, { onProgress }: BackupOptions = {})
     parts.push(new Blob(entryOf(id, update) as BlobPart[]));
     onProgress?.(i + 1, ids.length);
   }
-  const count = numbers(ids.length);
+  const refused = client.inbox.encoded();
+  for (const entry of refused) parts.push(new Blob(entryOf('', entry) as BlobPart[]));
+  const count = numbers(ids.length + refused.length);
   return new Blob([...parts, numbers(end) as BlobPart, count as BlobPart, numbers(checksum(count)) as BlobPart]);
 }
 
@@ -44,9 +48,13 @@ export async function backup(client: Client, { onProgress }: BackupOptions = {})
 export async function restore(client: Client, file: Blob | Uint8Array, { onProgress }: BackupOptions = {}): Promise<string[]> {
   const blob = file instanceof Uint8Array ? new Blob([file as BlobPart]) : file;
   const ids: string[] = [];
-  for await (const { id } of entriesOf(blob)) ids.push(id);
+  for await (const { id, update } of entriesOf(blob)) {
+    if (id !== '') ids.push(id);
+    else if (!decode(update)) throw bad('it holds a refused write that is none');
+  }
   for await (const { id, update, at } of entriesOf(blob)) {
-    await client.visit(id, async (document) => document.import(update));
+    if (id === '') await client.inbox.restore(update);
+    else await client.visit(id, async (document) => document.import(update));
     onProgress?.(at, blob.size);
   }
   await client.flushed();

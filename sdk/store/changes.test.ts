@@ -89,7 +89,7 @@ group('written again', () => {
     peer.import(author.blocks[0].bytes);
     peer.getText('text').insert(0, 'zero ');
     peer.getText('text').delete(8, 1);
-    writeChanges(peer.engine, author.changesOf(batch), 1, () => {});
+    writeChanges(peer.engine, author.changesOf(batch), 1);
     expect(peer.getText('text').toString()).toBe('zero oneTWO three');
     peer.close();
   });
@@ -103,7 +103,7 @@ group('written again', () => {
     const other = new Document<any>('d', 'e'.repeat(16));
     other.import(author.blocks[0].bytes);
     other.getList('list').move(0, 3);
-    writeChanges(peer.engine, author.changesOf(batch), 1, () => {});
+    writeChanges(peer.engine, author.changesOf(batch), 1);
     expect(peer.getList('list').toArray()).toEqual(['b', 'c', 'a', 'd']);
     peer.import(other.export());
     expect([...peer.getList('list').toArray()].sort()).toEqual(['a', 'b', 'c', 'd']);
@@ -124,8 +124,13 @@ group('written again', () => {
     const changes = describe(null, author.blocks, refused);
     const engine = without(author.blocks, refused);
     const lists = refused.map(({ replica: of, seqFrom }) => changes.get(nameOf(of, seqFrom))!);
-    lists.forEach((list, i) => writeChanges(engine, list, 1e12 + i, (path, old, fresh) => lists.forEach((each) => renameIn(each, path, old, fresh))));
-    expect([random.seed, engine.toJSON()]).toEqual([random.seed, author.document.toJSON()]);
+    lists.forEach((list, i) => {
+      const renames = writeChanges(engine, list, 1e12 + i);
+      for (const later of lists.slice(i + 1)) renameIn(later, renames);
+    });
+    // A container that a batch made and emptied again is not made.
+    const [again, before] = [engine, author.document].map((document) => ({ text: '', list: [], tags: [], count: 0, ...(document.toJSON() as object) }));
+    expect([random.seed, again]).toEqual([random.seed, before]);
     engine.free();
     author.document.close();
   }

@@ -3,7 +3,7 @@
 // A refused batch says what to do next to which elements, and those may be gone with another refused one; so it is read
 // while everything it was written on can still be put together (`describe`). Written again (`writeChanges`) it is new ops on
 // what is there now: text goes right behind the neighbour it stood behind, what it deleted is deleted if it still shows, a
-// counter counts what it counted. Elements get new names by that; whoever knows the old ones is told (`Renamed`).
+// counter counts what it counted. Elements get new names by that; `renameIn` tells changes that were made upon these.
 
 import { EngineDocument, Kind, rootContainer, type ElementName, type ElementRun, type EngineEvent } from '../core/document.js';
 import type { JsonValue } from '../core/values.js';
@@ -36,7 +36,7 @@ export type Change = { path: readonly string[] } & (
 );
 
 /** Elements that were written again have other names now. */
-export type Renamed = (path: readonly string[], old: ElementRun, fresh: ElementRun) => void;
+export interface Rename { path: readonly string[]; old: ElementRun; fresh: ElementRun }
 
 // ---- reading ----------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ export type Renamed = (path: readonly string[], old: ElementRun, fresh: ElementR
  * What each of `wanted` changed when it was written.
  *
  * @param written  blocks in the order they came, those that were refused since as they were written
- * @returns by the names of the batches; one that cannot be applied has none. O(document)
+ * @returns by the names of the batches; one that cannot be applied has none. O(document), for all of them
  */
 export function describe(snapshot: Uint8Array | null, written: readonly Block[], wanted: readonly Block[]): Map<string, Change[]> {
   const [before, after] = [new EngineDocument('f'.repeat(16)), new EngineDocument('f'.repeat(16))];
@@ -158,18 +158,26 @@ function elementAt(engine: EngineDocument, at: number, index: number): ElementNa
 
 // ---- writing again ----------------------------------------------------------------------------------
 
-/** Makes these changes as new ops of `target`'s replica. @throws HeadwaterError `invalid_argument` for a counter without room */
-export function writeChanges(target: EngineDocument, changes: readonly Change[], nowMs: number, renamed: Renamed): void {
+/**
+ * Makes these changes as new ops of `target`'s replica.
+ *
+ * @returns the new names of what was written again
+ * @throws HeadwaterError `invalid_argument` for a counter without room
+ */
+export function writeChanges(target: EngineDocument, changes: readonly Change[], nowMs: number): Rename[] {
+  const renames: Rename[] = [];
   for (const change of changes) {
-    const { path, kind } = change;
-    switch (kind) {
+    const { path } = change;
+    const renamed: RenamedHere = (old, fresh) => void renames.push({ path, old, fresh });
+    switch (change.kind) {
       case 'value': writeValue(target, path, change, nowMs); break;
       case 'counter': if (change.amount !== 0) target.counterAdd(target.container(path, Kind.Counter), change.amount); break;
       case 'set': writeSet(target, target.container(path, Kind.Set), change); break;
-      case 'text': for (const splice of change.splices) writeText(target, target.container(path, Kind.Text), splice, (old, fresh) => renamed(path, old, fresh)); break;
-      case 'list': writeList(target, target.container(path, Kind.List), change.splices, nowMs, (old, fresh) => renamed(path, old, fresh)); break;
+      case 'text': for (const splice of change.splices) writeText(target, target.container(path, Kind.Text), splice, renamed); break;
+      case 'list': writeList(target, target.container(path, Kind.List), change.splices, nowMs, renamed); break;
     }
   }
+  return renames;
 }
 
 function writeValue(target: EngineDocument, path: readonly string[], { key, before, after }: Extract<Change, { kind: 'value' }>, nowMs: number): void {
@@ -253,17 +261,25 @@ function keyOf({ replica, elem }: ElementName): string { return nameOf(replica, 
 
 // ---- names ------------------------------------------------------------------------------------------
 
-/** Elements that these changes may name were written again under other names. */
-export function renameIn(changes: readonly Change[], path: readonly string[], old: ElementRun, fresh: ElementRun): void {
-  const one = (name: ElementName | null) => name && translated({ ...name, count: 1 }, old, fresh);
-  const all = (runs: ElementRun[]) => runs.flatMap((run) => cut(run, old).map((piece) => translated(piece, old, fresh)));
+/** Puts new names in place of old ones in changes that were made upon these elements. @returns whether there were any */
+export function renameIn(changes: readonly Change[], renames: readonly Rename[]): boolean {
+  let isChanged = false;
+  const renamed = (name: ElementRun, { old, fresh }: Rename): ElementRun => {
+    const now = translated(name, old, fresh);
+    isChanged ||= now !== name;
+    return now;
+  };
   for (const change of changes) {
-    if ((change.kind !== 'text' && change.kind !== 'list') || change.path.join('\0') !== path.join('\0')) continue;
-    for (const splice of change.splices) {
+    if (change.kind !== 'text' && change.kind !== 'list') continue;
+    const here = renames.filter(({ path }) => path.join('\0') === change.path.join('\0'));
+    const one = (name: ElementName | null) => name && here.reduce((now, rename) => renamed(now, rename), { ...name, count: 1 });
+    const all = (runs: ElementRun[]) => here.reduce((now, rename) => now.flatMap((run) => cut(run, rename.old).map((piece) => renamed(piece, rename))), runs);
+    for (const splice of here.length > 0 ? change.splices : []) {
       splice.left = one(splice.left);
       splice.right = one(splice.right);
       splice.gone = all(splice.gone);
       if (splice.items) splice.items = all(splice.items);
     }
   }
+  return isChanged;
 }

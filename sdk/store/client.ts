@@ -9,17 +9,18 @@ import type { ReplicaClaim } from '../storage/replicas.js';
 import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor } from '../storage/storage.js';
 import { Connection, type ConnectionOptions, type ConnectionPorts, type ConnectionStatus, type OwnBatch } from '../sync/connection.js';
-import { TabsConnection, type Line, type TabPorts, type TabsHost } from '../sync/tabs-connection.js';
+import { TabsConnection, type Line, type TabChannel, type TabPorts, type TabsHost } from '../sync/tabs-connection.js';
 import { splitUpdate } from './blocks.js';
 import type { Counter } from './counter.js';
 import { Document, type Fields } from './document.js';
 import { Presence } from './presence.js';
-import type { Refused } from './rejected.js';
+import { Inbox, type Refused, type RejectedList } from './rejected.js';
 import { Replication, type ReplicationHost } from './replication.js';
 import type { DocumentSet } from './set.js';
 import { StatusBoard, type Status } from './status.js';
 import type { Text } from './text.js';
 import { Undo, checkUndoOptions, undoKey, type UndoOptions } from './undo.js';
+import { laterWrite, type Write } from './write.js';
 
 /** What `open` has made ready. */
 export interface ClientParts {
@@ -54,8 +55,8 @@ const resumedMax = 16;
 
 export class Client {
   readonly replica: ReplicaId;
-  /** Writes the server refused, oldest first. */
-  readonly rejected: Refused[] = [];
+  /** Writes the server refused, oldest first: to be looked at, written again or let go. Every tab has the same. */
+  readonly rejected: RejectedList;
   readonly status: { get(): Status; subscribe(listener: (status: Status) => void): () => void };
   readonly #board = new StatusBoard(() => this.#readStatus());
   readonly #line: Line | null;
@@ -71,6 +72,9 @@ export class Client {
   readonly #presences = new Map<string, Presence<any>>();
   readonly #undos = new Map<string, Undo>();
   readonly #host: ReplicationHost;
+  readonly #inbox: Inbox;
+  /** Between the inboxes of this device's tabs. */
+  readonly #inboxes: TabChannel | undefined;
   #resuming: Promise<unknown> = Promise.resolve();
   #lineStatus: ConnectionStatus = { connection: 'offline' };
   #error: HeadwaterError | undefined;
@@ -91,6 +95,9 @@ export class Client {
     this.#tabs = tabs && new TabsConnection(ports, tabs, host, options);
     this.#line = this.#tabs ?? (ports && new Connection(ports, host, options));
     this.#host = this.#hostFor(parts);
+    this.#inboxes = tabs?.channel(`headwater/rejected/${tabs.name}`);
+    if (this.#inboxes) this.#inboxes.onmessage = ({ data }) => this.#heard(data);
+    this.rejected = this.#inbox = this.#newInbox(parts);
   }
 
   get isClosed(): boolean { return this.#closed !== null; }
@@ -129,6 +136,7 @@ export class Client {
   async #removeStored(id: string): Promise<void> {
     const { storage } = this.#parts;
     await storage.writeMeta(removedPrefix + id, new Uint8Array(0));
+    await this.#inbox.discardOf(id);
     await storage.remove(id);
     await Promise.all((await this.#marks()).filter((mark) => mark.id === id).map(({ key }) => storage.writeMeta(key, null)));
   }
@@ -173,6 +181,44 @@ export class Client {
     }
     return undo;
   }
+
+  // ---- refused writes -----------------------------------------------------------------------------
+
+  #newInbox({ storage }: ClientParts): Inbox {
+    return new Inbox({
+      storage,
+      writeAgain: (refused, notes) => this.#writeAgain(refused, notes),
+      changed: () => this.#board.changed(),
+      failed: (error) => this.#fail(error),
+      post: (keys) => this.#inboxes?.postMessage(keys),
+    });
+  }
+
+  /** At once where its document is loaded; else when it is, and it stays open until that is acked. */
+  #writeAgain({ document: id, changes }: Refused, notes: Parameters<Replication['writeAgain']>[1]): Write {
+    this.#checkOpen();
+    const replication = this.#opened.get(id)?.replication;
+    if (replication?.isLoaded) return replication.writeAgain(changes, notes);
+    return laterWrite(new Promise((resolve, reject) => {
+      this.visit(id, async (_, opened) => {
+        const write = opened.writeAgain(changes, notes);
+        resolve(write);
+        await write.acked.catch(() => {});
+      }).catch(reject);
+    }));
+  }
+
+  /** Another tab says that these have changed on the device. */
+  #heard(keys: unknown): void {
+    if (this.#closed || !Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) return;
+    this.#inbox.heard(keys).catch((error: unknown) => this.#fail(asHeadwaterError(error)));
+  }
+
+  /** What earlier sessions left in the inbox. */
+  async loadRejected(): Promise<void> { await this.#inbox.load().catch((error: unknown) => this.#fail(asHeadwaterError(error))); }
+
+  /** For a backup. */
+  get inbox(): Inbox { return this.#inbox; }
 
   // ---- presence -----------------------------------------------------------------------------------
 
@@ -233,6 +279,7 @@ export class Client {
     // The other tabs look for what this one left when it has gone.
     this.#line?.dispose();
     await this.#parts.storage.close();
+    this.#inboxes?.close();
     this.#parts.claim.release();
     this.#board.close();
   }
@@ -338,7 +385,12 @@ export class Client {
         this.#pending += pendingOps;
         this.#board.changed();
       },
-      refused: (refused) => { this.rejected.push(refused); },
+      refused: (refusal) => {
+        const { document, replica, seqFrom, seqTo } = refusal;
+        for (const undo of this.#undos.values()) undo.refused(document, replica, seqFrom, seqTo);
+        return this.#inbox.take(refusal);
+      },
+      noted: (keys) => void storage.durable().then(() => this.#inboxes?.postMessage(keys), () => {}),
       failed: (error) => this.#fail(error),
       closed: (document, idle) => this.#forget(document, idle),
     };
@@ -388,7 +440,7 @@ export class Client {
     const { storage, error: storageError } = this.#parts.storage.status;
     const { connection, progress } = this.#lineStatus;
     const error = this.#lineStatus.error ?? storageError ?? this.#error;
-    return { connection, pending: this.pending, storage, persisted: this.#isPersisted, ...(error && { error }), ...(progress && { progress }) };
+    return { connection, pending: this.pending, rejected: this.rejected.length, storage, persisted: this.#isPersisted, ...(error && { error }), ...(progress && { progress }) };
   }
 
   #checkOpen(): void {

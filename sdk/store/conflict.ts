@@ -40,7 +40,7 @@ export async function writeAgain(taking: Taking, takeOurs: () => readonly Block[
   const again = splitUpdate(document.take() ?? new Uint8Array(0));
   // Never one block alone: that would be a void, or a batch, like any other.
   const record = joinBytes([...ours.values(), ...(again.length > 0 ? again : ours.values())].map(({ bytes }) => bytes));
-  await storage.append([{ document: document.id, records: [record], cursor: position.cursor ?? undefined }], { strict: true });
+  await storage.append([{ document: document.id, records: [record], cursor: taking.cursor() ?? undefined }], { strict: true });
   await taking.durable();
   return again;
 }

@@ -14,7 +14,7 @@ export class Counter extends SimpleHandle {
   increment(n = 1): Write {
     checkStep(n);
     this.engine.counterAdd(this.number, n);
-    this.holder.history?.note({ path: this.path, kind: 'add', step: n });
+    this.holder.history?.added(this.path, n);
     return this.wrote();
   }
 

@@ -352,6 +352,15 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     this.#finish(false);
   }
 
+  /** Edits the engine itself, under the handles, as one transaction. Listeners hear what it changed. */
+  rewrite(change: (engine: E) => void): Write {
+    return this.edit(() => {
+      for (const handle of this.#watched) handle.remember();
+      change(this.#engine);
+      for (const handle of this.#watched) handle.rebuilt();
+    });
+  }
+
   /** Memory ran out in an engine call, which freed what was under this document. */
   get isLost(): boolean { return this.#engine.isFreed && !this.#isClosed; }
 

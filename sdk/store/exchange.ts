@@ -7,6 +7,7 @@ import { HeadwaterError } from '../core/errors.js';
 import { joinBytes } from '../core/bytes.js';
 import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
+import type { Cursor } from '../storage/storage.js';
 import type { Rejection } from '../sync/session-state.js';
 import { isOverlapping, isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
 import { writeAgain } from './conflict.js';
@@ -18,6 +19,8 @@ import { Refusals, type Taking } from './refusals.js';
 import type { ReplicationHost } from './replication.js';
 import { isAbove } from './stored-form.js';
 import { Unacked } from './unacked.js';
+
+const none: readonly Block[] = [];
 
 export class Exchange {
   readonly position = new LogPosition();
@@ -37,6 +40,8 @@ export class Exchange {
   #served = new Map<ReplicaId, number>();
   /** The log is left alone until the server has said what became of those of our ops that it has. */
   #isHeldUp = false;
+  /** Un-acked batches of which the log says that they were refused; why, the answers say, which follow. */
+  #refused: readonly Block[] = none;
 
   /** @param flush  hands own ops that are still in the engine to the recorder */
   readonly #document: Document<any>;
@@ -52,14 +57,19 @@ export class Exchange {
     this.#host = host;
     this.#flush = flush;
     this.#taking = {
-      document, recorder, ledgers, flush, storage: host.storage, position: this.position,
+      document, recorder, ledgers, flush, storage: host.storage, position: this.position, cursor: () => this.cursor, voided: () => this.#voided,
       canRead: () => !host.isUnread(document.id), durable: () => host.durable(), refused: (refused) => host.refused(refused),
     };
     this.refusals = new Refusals(this.#taking);
   }
 
   /** Everything has been answered, and nothing waits, nor may lie where it could not be read. */
-  get isSettled(): boolean { return this.#unacked.isEmpty && this.#stranded.length === 0 && !this.#host.isUnread(this.#document.id); }
+  get isSettled(): boolean {
+    return this.#unacked.isEmpty && this.#stranded.length === 0 && this.refusals.open.length === 0 && !this.#host.isUnread(this.#document.id);
+  }
+
+  /** As it may be stored. */
+  get cursor(): Cursor | null { return this.position.cursor([...this.refusals.open, ...this.#voided]); }
 
   /** The last un-acked seq of each replica. */
   get ends(): Map<ReplicaId, number> { return this.#unacked.ends(); }
@@ -83,7 +93,7 @@ export class Exchange {
   /** The server is to be reached another way. */
   again(): void {
     this.#isHeldUp = false;
-    if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.#document.id, this.position.cursor, this.#unacked.list());
+    if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.#document.id, this.cursor, this.#unacked.list());
   }
 
   close(): void {
@@ -175,11 +185,17 @@ export class Exchange {
     }
     for (const { kind, replica, seqTo } of blocks) if (kind !== 'snapshot') this.position.commit(replica, seqTo);
     this.position.move(cursor);
-    this.#recorder.keep([...news, ...voids.filter(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom))], false);
-    for (const batch of unheard) this.refusals.take(batch, { ...batch, code: 'invalid_update', message: 'the server refused this op, and its reason was lost on the way' });
+    this.#recorder.keep(news, false);
+    if (voids.length > unheard.length) this.#refused = [...this.#voided, ...voids.flatMap(({ replica, seqFrom }) => this.#unacked.find(replica, seqFrom) ?? [])];
+    for (const batch of unheard) this.refusals.take(batch, unheardOf(batch));
     this.adopt([]);
     if (news.some((block) => block.kind !== 'snapshot' && !this.#holds(block))) this.#startOver();
     this.#afterProgress();
+  }
+
+  get #voided(): readonly Block[] {
+    if (this.#refused.length > 0) this.#refused = this.#refused.filter((block) => this.#unacked.find(block.replica, block.seqFrom) === block);
+    return this.#refused;
   }
 
   /** The server has ops under the names of un-acked ones of ours. */
@@ -249,6 +265,8 @@ export class Exchange {
   }
 
   acked(version: ReadonlyMap<ReplicaId, number>): void {
+    // Answers come in order: theirs would have come before.
+    for (const block of this.#voided) if (block.seqTo <= (version.get(block.replica) ?? 0)) this.rejected(unheardOf(block));
     for (const [replica, seq] of version) {
       this.position.commit(replica, seq);
       this.#ledgers.of(replica).markAcked(seq);
@@ -324,4 +342,8 @@ export class Exchange {
     const ours = this.#unacked.list().filter((block) => block.replica === replica);
     return ours.map((block) => this.#unacked.take(replica, block.seqFrom)!);
   }
+}
+
+function unheardOf(block: Block): Rejection {
+  return { ...block, code: 'invalid_update', message: 'the server refused this op, and its reason was lost on the way' };
 }

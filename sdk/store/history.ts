@@ -4,6 +4,7 @@
 // peers, from storage or by import is not the user's, and never passes here.
 
 import { Kind, rootContainer, type ElementName, type ElementRun, type EngineDocument } from '../core/document.js';
+import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 
 export type { ElementRun } from '../core/document.js';
@@ -22,7 +23,8 @@ export type Edit = { path: readonly string[] } & (
   | { kind: 'removed'; parts: RemovedItem[] }
   | { kind: 'moved'; item: ElementName; place: ElementName }
   | { kind: 'set'; key: string; before?: JsonValue; after?: JsonValue }
-  | { kind: 'add'; step: number }
+  /** `ops` are its parts, by their seqs: the server may refuse some of them. */
+  | { kind: 'add'; step: number; replica: ReplicaId; ops: [seq: number, step: number][] }
   | { kind: 'member'; value: JsonValue; isIn: boolean }
 );
 
@@ -51,6 +53,11 @@ export class History {
     if (before !== undefined || after !== undefined) this.note({ path, kind: 'set', key, ...(before !== undefined && { before }), ...(after !== undefined && { after: after as JsonValue }) });
   }
 
+  /** A counter has counted, as the op of this number. */
+  added(path: readonly string[], step: number, seq = this.#engine.ownSeq): void {
+    this.note({ path, kind: 'add', step, replica: this.#engine.replica, ops: [[seq, step]] });
+  }
+
   /** A set is about to be emptied. */
   setCleared(path: readonly string[], set: number): void {
     for (const value of this.#engine.setValues(set)) this.note({ path, kind: 'member', value, isIn: false });
@@ -63,7 +70,7 @@ export class History {
     switch (kind) {
       case Kind.Text: return this.note(this.deletion(path, container, 0, engine.textLength(container)));
       case Kind.List: return this.note(this.itemsOut(path, container, 0, engine.listLength(container)));
-      case Kind.Counter: return this.note({ path, kind: 'add', step: -engine.counterValue(container) });
+      case Kind.Counter: return this.added(path, -engine.counterValue(container), engine.ownSeq + 1);
       case Kind.Set: return this.setCleared(path, container);
       case Kind.Map: return engine.mapKeys(container).forEach((key) => this.valueSet(path, key, engine.mapGet(container, key), undefined));
     }
@@ -119,13 +126,21 @@ export function isEmpty(edit: Edit): boolean {
   return ((edit.kind === 'delete' || edit.kind === 'removed') && edit.parts.length === 0) || (edit.kind === 'add' && edit.step === 0);
 }
 
+/** What of an edit were these ops was refused. The rest finds nothing of it where it is looked up. */
+export function refuse(edit: Edit, replica: ReplicaId, seqFrom: number, seqTo: number): void {
+  if (edit.kind !== 'add' || edit.replica !== replica) return;
+  edit.ops = edit.ops.filter(([seq]) => seq < seqFrom || seq > seqTo);
+  edit.step = edit.ops.reduce((sum, [, step]) => sum + step, 0);
+}
+
 /** Makes one edit of two where typing or holding a key down made them. @returns whether it could */
 export function merge(last: Edit, next: Edit): boolean {
   if (last.path.join('\0') !== next.path.join('\0')) return false;
   if (last.kind === 'insert' && next.kind === 'insert') return mergeRuns(last.runs.at(-1)!, next.runs);
   if (last.kind === 'delete' && next.kind === 'delete' && next.parts.length === 1) return mergeParts(last.parts, next.parts[0]);
-  if (last.kind === 'add' && next.kind === 'add' && Number.isSafeInteger(last.step + next.step)) {
+  if (last.kind === 'add' && next.kind === 'add' && last.replica === next.replica && Number.isSafeInteger(last.step + next.step)) {
     last.step += next.step;
+    last.ops.push(...next.ops);
     return true;
   }
   return false;

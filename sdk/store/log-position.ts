@@ -3,6 +3,7 @@
 import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Cursor } from '../storage/storage.js';
+import type { OwnBatch } from '../sync/connection.js';
 
 export class LogPosition {
   /** Per replica, the last seq the server is known to have committed, as an op or as a void. */
@@ -13,8 +14,17 @@ export class LogPosition {
   /** Replicas that somebody else writes under too: what the server has of them says nothing about our ops. */
   readonly #conflicted = new Set<ReplicaId>();
 
-  /** As it is stored; null before the first contact. */
-  get cursor(): Cursor | null { return this.#at && { ...this.#at, acked: encodeVersion(this.committed) }; }
+  /**
+   * As it is stored; null before the first contact.
+   *
+   * @param open  batches that were refused, of which that is not stored yet: the next session is to hear of them again
+   */
+  cursor(open: readonly OwnBatch[] = []): Cursor | null {
+    if (!this.#at) return null;
+    const committed = open.length === 0 ? this.committed : new Map(this.committed);
+    for (const { replica, seqFrom } of open) committed.set(replica, Math.min(seqFrom - 1, committed.get(replica) ?? 0));
+    return { ...this.#at, acked: encodeVersion(committed) };
+  }
 
   /** Nothing of the log is taken for granted: it is read from its beginning. */
   forget(): void { this.#at = this.#at && { ...this.#at, lsn: 0 }; }

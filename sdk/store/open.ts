@@ -54,6 +54,7 @@ export async function openWith(options: OpenOptions, { locks = webLocks(), chann
   const at = typeof options.server === 'string' ? options.server : '';
   const tabs = locks && between ? { name: `${name}/${at}`, locks, channel: between } : null;
   client = new Client({ name, storage, claim, ports: transport && ports(transport), token, tabs });
+  await client.loadRejected();
   if (!tabs) await client.resume();
   if (options.connect !== false) client.connect();
   return client;

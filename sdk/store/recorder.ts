@@ -4,7 +4,7 @@
 // the same moment: it claims no log entry whose record is not stored with it or before it.
 
 import type { HeadwaterError } from '../core/errors.js';
-import type { Cursor, Storage } from '../storage/storage.js';
+import type { Cursor, MetaWrite, Storage } from '../storage/storage.js';
 import type { Block } from './blocks.js';
 import { Steps } from './steps.js';
 
@@ -13,6 +13,8 @@ export interface RecorderHost {
   readonly hasServer: boolean;
   /** Notes that a document has un-acked ops, so that another session finds it; or that it has none. */
   markPending(document: string, isPending: boolean): Promise<void>;
+  /** Notes were stored with a document's blocks. */
+  noted(keys: readonly string[]): void;
   failed(error: HeadwaterError): void;
 }
 
@@ -39,6 +41,8 @@ export class Recorder {
   readonly #steps: Steps;
   #unstored: { block: Block; isOurs: boolean }[] = [];
   #storing: { block: Block; isOurs: boolean }[] = [];
+  /** To be stored with the next blocks, in one go. */
+  #notes: MetaWrite[] | undefined;
   #isScheduled = false;
   #isCursorDirty = false;
   #isClosed = false;
@@ -52,6 +56,12 @@ export class Recorder {
   keep(blocks: readonly Block[], isOurs: boolean): void {
     for (const block of blocks) this.#unstored.push({ block, isOurs });
     if (blocks.length > 0) this.#schedule();
+  }
+
+  /** Values of the device that go with the blocks kept in this turn: all of them are stored, or none. */
+  note(notes: readonly MetaWrite[]): void {
+    (this.#notes ??= []).push(...notes);
+    this.#schedule();
   }
 
   /** Blocks that are not stored yet. */
@@ -107,11 +117,14 @@ export class Recorder {
     const ours = taken.filter(({ isOurs }) => isOurs).map(({ block }) => block);
     this.#isCursorDirty = false;
     this.records += taken.length;
-    if (taken.length > 0 || cursor) {
-      const append = { document: this.document, records: taken.map(({ block }) => block.bytes), cursor };
+    const meta = this.#notes;
+    this.#notes = undefined;
+    if (taken.length > 0 || cursor || meta) {
+      const append = { document: this.document, records: taken.map(({ block }) => block.bytes), cursor, meta };
       await this.host.storage.append([append], { strict: ours.length > 0 });
     }
     this.#storing = [];
+    if (meta) this.host.noted(meta.map(([key]) => key));
     if (ours.length > 0) this.events.stored(ours);
   }
 

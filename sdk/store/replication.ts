@@ -7,15 +7,17 @@
 
 import { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
-import type { Cursor, StoredDocument } from '../storage/storage.js';
+import type { Cursor, MetaWrite, StoredDocument } from '../storage/storage.js';
 import type { OwnBatch } from '../sync/connection.js';
 import { opsOf, splitUpdate, type Block } from './blocks.js';
+import { writeChanges, type Change, type Rename } from './changes.js';
 import type { Attachment, Document } from './document.js';
 import { Exchange } from './exchange.js';
 import { Ledgers, type Ledger } from './ledger.js';
 import { Recorder, type RecorderHost } from './recorder.js';
-import type { Refused } from './rejected.js';
+import type { Refusal } from './rejected.js';
 import { applyBlocks, compactStored, isAbove, storedBlocks } from './stored-form.js';
+import type { Write } from './write.js';
 
 /** What a document's replication needs of its client. */
 export interface ReplicationHost extends RecorderHost {
@@ -32,7 +34,8 @@ export interface ReplicationHost extends RecorderHost {
   stopSync(document: string): void;
   isLive(document: string): boolean;
   changed(pendingOps: number): void;
-  refused(refused: Refused): void;
+  /** Puts it in the inbox. @returns what is to be stored with its void */
+  refused(refusal: Refusal): MetaWrite[];
   closed(document: string, idle: Promise<void>): void;
 }
 
@@ -58,7 +61,7 @@ export class Replication implements Attachment {
   constructor(readonly document: Document<any>, readonly host: ReplicationHost, start: Start) {
     this.ledgers = new Ledgers(host.hasServer);
     this.recorder = new Recorder(document.id, host, {
-      cursor: () => this.exchange.position.cursor,
+      cursor: () => this.exchange.cursor,
       stored: (ours) => this.#stored(ours),
       isSettled: () => this.exchange.isSettled,
       compact: () => this.#compact(),
@@ -146,6 +149,18 @@ export class Replication implements Attachment {
     const blocks = splitUpdate(bytes);
     this.exchange.count(blocks.filter(({ kind }) => kind !== 'snapshot').reduce((ops, block) => ops + opsOf(block), 0));
     this.recorder.keep(blocks, true);
+  }
+
+  /** What is stored is in: elements can be found by their names. */
+  get isLoaded(): boolean { return this.#state === 'open'; }
+
+  /** Makes changes as new ops. They and `notes` are stored together. */
+  writeAgain(changes: readonly Change[], notes: (renames: readonly Rename[]) => MetaWrite[]): Write {
+    let renames: Rename[] = [];
+    const write = this.document.rewrite((engine) => { renames = writeChanges(engine, changes, Date.now()); });
+    this.#flush();
+    this.recorder.note(notes(renames));
+    return write;
   }
 
   #flush(): void {

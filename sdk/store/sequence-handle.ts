@@ -43,7 +43,6 @@ export abstract class SequenceHandle<R extends Run> extends Handle<[{ delta: Del
   remember(): void { if (this.isWatched) this.#remembered = this.contents; }
 
   rebuilt(): void {
-    this.#splices = [];
     const splice = this.isWatched && this.difference(this.#remembered, this.contents);
     if (splice) this.note(splice.index, splice.deleted, splice.inserted);
   }

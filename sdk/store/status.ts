@@ -7,6 +7,8 @@ export interface Status {
   connection: 'offline' | 'connecting' | 'catching-up' | 'live';
   /** Own ops the server has not acked. */
   pending: number;
+  /** Writes the server refused that wait in `client.rejected`. */
+  rejected: number;
   storage: 'ok' | 'degraded';
   /** Whether the browser has promised not to clear it; undefined until it was asked, which the first own write does. */
   persisted: boolean | undefined;

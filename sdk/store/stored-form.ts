@@ -18,11 +18,14 @@ export function isAbove(version: Version, { replica, seqTo }: Block): boolean {
 }
 
 /** The stored blocks. A void takes the place of the batch it stands for, so that what came after that still comes after. */
-export function storedBlocks(stored: StoredDocument): Block[] {
-  return withVoids(stored.records.reduce<Block[]>((before, { bytes }) => {
+export function storedBlocks(stored: StoredDocument): Block[] { return withVoids(writtenBlocks(stored)); }
+
+/** The same in the order they were stored: batches as they were written, and the voids of those that were refused. */
+export function writtenBlocks(stored: StoredDocument): Block[] {
+  return stored.records.reduce<Block[]>((before, { bytes }) => {
     const blocks = splitUpdate(bytes);
     return blocks.length > 1 ? rewritten(before, blocks) : [...before, ...blocks];
-  }, []));
+  }, []);
 }
 
 /** A record of several blocks is own ops that were written again (conflict.ts): those its voids name are gone, as are the voids. */

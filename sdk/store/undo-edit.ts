@@ -43,21 +43,25 @@ export function visiblePlaces(engine: EngineDocument, text: number, runs: readon
   for (const { replica, elem, count } of runs) {
     for (let i = 0; i < count; i++) {
       const name = { replica, elem: elem + i };
-      const before = engine.textResolve(text, name, false);
-      if (before >= 0 && engine.textResolve(text, name, true) > before) places.push(before);
+      if (shows(engine, text, name)) places.push(engine.textResolve(text, name, false));
     }
   }
   return places;
 }
 
-/** Puts text back behind its tombstones. What others have written between them stays there. */
+function shows(engine: EngineDocument, text: number, name: ElementName): boolean {
+  const before = engine.textResolve(text, name, false);
+  return before >= 0 && engine.textResolve(text, name, true) > before;
+}
+
+/** Puts text back behind its tombstones, unless the server refused to delete it. What others have written between them stays there. */
 function restoreText(document: Document<any>, path: readonly string[], parts: readonly Removed[], renamed: Renamed): void {
   const text = document.getText(path);
   const { engine } = document;
   for (const { run: { replica, elem, count }, text: content } of parts) {
     for (let done = 0, here = 1; done < count && here > 0; done += here) {
       const name = { replica, elem: elem + done };
-      here = engine.behind(text.number, name, count - done, (some) => {
+      here = shows(engine, text.number, name) ? 1 : engine.behind(text.number, name, count - done, (some) => {
         const index = engine.textResolve(text.number, name, false);
         text.insert(index, content.slice(done, done + some));
         renamed({ ...name, count: some }, engine.textElements(text.number, index, index + some)[0]);
@@ -80,7 +84,7 @@ function restoreItems(document: Document<any>, path: readonly string[], parts: r
   const list = document.getList(path);
   const { engine } = document;
   for (const { item, place, value } of parts) {
-    engine.behind(list.number, place, 1, () => {
+    if (engine.listFind(list.number, item) < 0) engine.behind(list.number, place, 1, () => {
       const index = engine.textResolve(list.number, place, false);
       list.insert(index, value);
       renamed({ ...item, count: 1 }, engine.textElements(list.number, index, index + 1)[0]);

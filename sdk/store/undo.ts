@@ -8,9 +8,10 @@
 // Both stacks are one small value on the device, written when it is quiet. Tabs of one device share them.
 
 import { HeadwaterError } from '../core/errors.js';
+import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import type { Document } from './document.js';
-import { History, isEmpty, merge, rename, type Edit, type ElementRun } from './history.js';
+import { History, isEmpty, merge, refuse, rename, type Edit, type ElementRun } from './history.js';
 import type { Storage } from '../storage/storage.js';
 import { Listeners } from './observable.js';
 import { takeBack } from './undo-edit.js';
@@ -150,6 +151,14 @@ export class Undo {
     return this.#stacks.undo.at(-1)!;
   }
 
+  /** The server has refused ops of a document: there is nothing to take back of them. */
+  refused(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): void {
+    for (const { entries } of [...this.#stacks.undo, ...this.#stacks.redo]) {
+      for (const entry of entries) if (entry.document === document) refuse(entry.edit, replica, seqFrom, seqTo);
+    }
+    this.#saveLater();
+  }
+
   // ---- undoing ------------------------------------------------------------------------------------
 
   /** One at a time; nothing is waited for that need not be. */
@@ -210,9 +219,13 @@ export class Undo {
   // ---- keeping ------------------------------------------------------------------------------------
 
   #changed(kind: UndoEvent['kind'], selection: JsonValue | null): void {
+    this.#saveLater();
+    this.#listeners.emit({ kind, selection });
+  }
+
+  #saveLater(): void {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.#save().catch(() => {}), saveMs);
-    this.#listeners.emit({ kind, selection });
   }
 
   async #save(): Promise<void> {

@@ -31,6 +31,22 @@ function notAttached(): Promise<void> {
   return rejected(new HeadwaterError('not_attached', 'this document lives in memory only; open it through a client to store and sync it'));
 }
 
+/** A write that is made later. */
+export function laterWrite(made: Promise<Write>): Write {
+  let write: Write | undefined;
+  made.then((it) => { write = it; }, () => {});
+  const when = (step: 'durable' | 'acked') => {
+    const promise = made.then((it) => it[step]);
+    promise.catch(() => {});
+    return promise;
+  };
+  return {
+    get state() { return write?.state ?? 'local'; },
+    get durable() { return when('durable'); },
+    get acked() { return when('acked'); },
+  };
+}
+
 /** Somebody who only looks at it must not meet an unhandled rejection. */
 export function rejected(error: HeadwaterError): Promise<void> {
   const promise = Promise.reject(error);
