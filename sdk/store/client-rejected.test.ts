@@ -27,13 +27,14 @@ function inAnHour<T>(edit: () => T): T {
 
 /** Makes an edit that is refused, since it sets a field by a clock an hour ahead. */
 async function refuse(client: Client, edit: () => void, mark = 'from the future'): Promise<void> {
-  const before = client.rejected.length;
+  const before = client.rejected.get();
   const write = inAnHour(() => client.document('d').transact(() => {
     client.document('d').set('mark', mark);
     edit();
   }));
-  expect(await write.acked.then(() => 'acked', ({ code }) => code)).toBe('clock_drift');
-  await until('it is in the inbox', () => client.rejected.length > before);
+  // Where it was so large that it went in parts, its last one builds on the first.
+  expect(['clock_drift', 'depends_on_rejected']).toContain(await write.acked.then(() => 'acked', ({ code }) => code));
+  await until('it is in the inbox', () => client.rejected.get() !== before);
 }
 
 /** The parts of the changes that are for people. */
@@ -344,11 +345,11 @@ describe('much of it', () => {
     const max = { ...rejectedMax };
     try {
       rejectedMax.count = 3;
-      for (let i = 0; i < 5; i++) await refuse(client, () => client.text('d').insert(0, `${i}`), `mark ${i}`).catch((error: Error) => { if (i < 3) throw error; });
+      for (let i = 0; i < 5; i++) await refuse(client, () => client.text('d').insert(0, `${i}`), `mark ${i}`);
       await until('there are three', () => client.rejected.length === 3);
       expect(client.status.get()).toMatchObject({ rejected: 3, error: { code: 'too_large', details: { dropped: 1 } } });
       rejectedMax.bytes = 10;
-      await refuse(client, () => client.text('d').insert(0, 'last')).catch(() => {});
+      await refuse(client, () => client.text('d').insert(0, 'last'));
       await until('only the last one is kept', () => client.rejected.length === 1);
       expect(client.rejected[0].changes).toHaveLength(2);
       await client.flushed();
