@@ -176,6 +176,8 @@ export class Connection implements SocketEvents, Author {
       const room = await this.context.rooms.open(document);
       const joined = this.joined.get(document);
       if (joined !== undefined) (joined.room = room).enter(this);
+      // What this reader has seen on another node must not be news here.
+      await room.refresh();
       await this.start(room, epoch === this.context.epoch ? lsn : 0, turn);
     } catch (cause) {
       const isLatest = this.joined.get(document)?.turn === turn || !this.joined.has(document);

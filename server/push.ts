@@ -22,6 +22,8 @@ export interface Author {
 export class Push {
   readonly settled: Promise<void>;
   hasFailed = false;
+  /** The log was looked at for what this push seemed to miss. */
+  hasRefreshed = false;
   private open = 1;
   private settle!: () => void;
 

@@ -5,6 +5,7 @@ import type { Message } from '../sdk/wire/message.js';
 import { LocalBus } from './bus/local.js';
 import { engine } from './engine.js';
 import { GroupCommit } from './group-commit.js';
+import { Heads } from './heads.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { silentLog } from './log.js';
 import { Nodes } from './nodes.js';
@@ -48,6 +49,8 @@ function contextOf(options: { limits?: Partial<Limits>; bus?: LocalBus; node?: s
     nodes: new Nodes(options.bus ?? new LocalBus(), options.node ?? 'node', limits, () => nowMs, () => undefined, () => undefined),
     now: () => nowMs,
     lookAtHead: () => undefined,
+    grown: () => undefined,
+    heads: new Heads(store),
     broadcast(message) {
       if (message.type !== 'changes') return;
       changes.push({ ...message, batches: message.batches.slice() });
@@ -606,6 +609,91 @@ describe('two nodes on one store', () => {
     expect((await rooms[0].describe()).digest).toBe((await rooms[1].describe()).digest);
     expect((await rooms[0].describe()).digest).toBe(await logged());
     expect(author.acks.length).toBe(82);
+  });
+});
+
+describe('two nodes on one store that do not hear each other', () => {
+  let one: Room;
+  let two: Room;
+
+  beforeEach(async () => {
+    store.isShared = true;
+    [one, two] = [await openRoom('a', contextOf()), await openRoom('a', contextOf())];
+    // What the test reads is what was published by the second.
+    changes = [];
+  });
+
+  it('let an author go on at one where it left off at the other', async () => {
+    const author = new TestAuthor();
+    const writer = new Writer();
+    await one.push(author, writer.set('x', 1));
+    changes = [];
+    await two.push(author, join(writer.set('x', 2), writer.set('x', 3)));
+    expect(author.failures).toEqual([]);
+    expect(author.acks.at(-1)).toEqual({ replica: writer.replica, seq: 3 });
+    expect(published()).toBe(await logged());
+  });
+
+  it('ack at one what is in the log through the other, published there first', async () => {
+    const author = new TestAuthor();
+    const bytes = new Writer().set('x', 1);
+    await one.push(author, bytes);
+    [events, changes] = [[], []];
+    await two.push(author, bytes);
+    expect(events.slice(-2)).toEqual(['changes 1..1', 'author acked 1']);
+    expect(await store.head('a')).toBe(1);
+    expect((await two.describe()).data).toEqual({ x: 1 });
+  });
+
+  it('give what the other wrote to a reader who has seen it there', async () => {
+    await one.push(new TestAuthor(), new Writer().set('x', 1));
+    changes = [];
+    await two.refresh();
+    expect(two.head).toBe(1);
+    expect(published()).toBe(await logged());
+  });
+
+  it('still miss what nobody has', async () => {
+    const author = new TestAuthor();
+    const writer = new Writer();
+    writer.set('x', 1);
+    await two.push(author, writer.set('x', 2));
+    expect(author.failures).toEqual(['missing_dependency']);
+  });
+
+  it('find one verdict on a batch that each judges differently: the one that was logged', async () => {
+    const author = new TestAuthor();
+    const bytes = new Writer().set('x', 1, nowMs + 6 * 60_000);
+    await one.push(author, bytes);
+    nowMs += 2 * 60_000;
+    // Here the stamp is not ahead any more; but the log has a void there.
+    await two.push(author, bytes);
+    await until(() => two.isQuiet);
+    await two.push(author, bytes);
+    expect(author.rejections.map(({ code }) => code)).toEqual(['clock_drift', 'clock_drift']);
+    expect((await two.describe()).data).toEqual({});
+    expect((await two.describe()).digest).toBe(await logged());
+  });
+
+  it('are told as plain data only as the log has them', async () => {
+    const [ada, bob] = [new Writer(), new Writer()];
+    await two.push(new TestAuthor(), ada.set('x', 1));
+    const goOn = store.hold();
+    const pushed = two.push(new TestAuthor(), ada.set('x', 2));
+    await turns(3);
+    const during = two.project();
+    goOn();
+    await pushed;
+    expect(await during).toEqual({ id: 'a', lsn: 2, data: { x: 2 }, version: new Map([[ada.replica, 2]]) });
+    const goOnAgain = store.hold();
+    const again = two.push(new TestAuthor(), ada.set('x', 3));
+    await turns(3);
+    const mixed = two.project();
+    store.log.append([{ document: 'a', replica: bob.replica, seqFrom: 1, seqTo: 1, bytes: bob.set('y', 1) }]);
+    goOnAgain();
+    await again;
+    expect(await mixed).toBeNull();
+    expect(await two.project()).toMatchObject({ lsn: 4, data: { x: 3, y: 1 } });
   });
 });
 

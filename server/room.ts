@@ -11,6 +11,8 @@ import type { Lsn, Message } from '../sdk/wire/message.js';
 import type { BusMessage } from './bus/bus.js';
 import type { Block, DocumentState, Engine } from './engine.js';
 import type { CommitSink, GroupCommit } from './group-commit.js';
+import type { Heads } from './heads.js';
+import { Held } from './held.js';
 import type { Limits } from './limits.js';
 import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
 import { LogTail } from './log-tail.js';
@@ -20,7 +22,7 @@ import { Presence, type PresenceVerdict } from './presence.js';
 import { Acks, Push, type Author, type Rejection } from './push.js';
 import { SnapshotPlan } from './snapshots.js';
 import { checksum } from './store/checksum.js';
-import type { Append, Appended, LoggedRange, Store } from './store/store.js';
+import type { Append, Appended, LoggedRange, Projected, Store } from './store/store.js';
 
 /** What a room stands on. `broadcast` sends one frame to all who have joined, but for `except`. */
 export interface RoomContext {
@@ -33,6 +35,9 @@ export interface RoomContext {
   now(): number;
   /** Others may have written what this room has not heard of: calls `noteHead` soon. */
   lookAtHead(room: Room): void;
+  /** The log has grown by what this room put there. */
+  grown(room: Room): void;
+  heads: Heads;
   broadcast(message: Message & { document: string }, except?: object): void;
 }
 
@@ -69,17 +74,20 @@ export class Room implements CommitSink<Pending> {
   private state: DocumentState;
   private committedSeqs: Map<ReplicaId, number>;
   private tail: LogTail;
-  private snapshots: SnapshotPlan<Pending>;
+  private readonly snapshots: SnapshotPlan;
+  private readonly held = new Held<Pending>();
   private inbox: Push[] = [];
   private taking: Push | null = null;
   private inFlight: Pending[] = [];
   private runs: LogRun[] = [];
   private isGrowing = false;
+  private growing: Promise<void> = Promise.resolve();
   /** Counts reloads: what was begun before one must not go on after it. */
   private generation = 0;
   private reloading: Promise<void> | null = null;
   private failuresInARow = 0;
   private isAbandoned = false;
+  private isClosed = false;
   private readonly conflicted = new WeakMap<Author, Set<ReplicaId>>();
   private readonly leaveBus: () => void;
 
@@ -183,8 +191,20 @@ export class Room implements CommitSink<Pending> {
       else if (block.seqTo <= known) yield* this.repeat(push, block, bytes);
       // An author never cuts its ops anew: what begins inside a logged batch is another writer's.
       else if (block.seqFrom <= known) this.rejectConflict(push, block);
-      else this.applyNew(push, block, bytes);
+      else yield* this.takeNew(push, block, bytes);
     }
+  }
+
+  /** What seems to be missing may have come in by another node, where this author was before. */
+  private *takeNew(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
+    let missing = this.applyNew(push, block, bytes);
+    if (missing !== null && this.context.store.isShared && !push.hasRefreshed) {
+      push.hasRefreshed = true;
+      yield this.refresh();
+      if (push.hasFailed) return;
+      missing = this.applyNew(push, block, bytes);
+    }
+    if (missing !== null) push.fail(this.document, 'missing_dependency', missing.message);
   }
 
   private readPush(push: Push): Block[] {
@@ -198,28 +218,32 @@ export class Room implements CommitSink<Pending> {
     return [];
   }
 
-  private applyNew(push: Push, block: Block, bytes: Uint8Array): void {
+  /** @returns why nothing was done, when something is missing that the block builds on */
+  private applyNew(push: Push, block: Block, bytes: Uint8Array): HeadwaterError | null {
     const error = this.tryApply(bytes);
     if (error === null) this.enqueue(push, block, bytes, null);
-    else if (error.code === 'missing_dependency') push.fail(this.document, 'missing_dependency', error.message);
-    else if (verdicts.includes(error.code)) this.refuse(push, block, bytes, error);
+    else if (error.code === 'missing_dependency') return error;
+    else if (verdicts.includes(error.code)) return this.refuse(push, block, bytes, error);
     // Not about the batch but about us: memory, or a fault. What the engine holds is not to be trusted.
     else this.reset(error);
+    return null;
   }
 
   /** Refused for ever. The void takes the batch's place, so that its author's seqs stay dense for everybody. */
-  private refuse(push: Push, block: Block, bytes: Uint8Array, { code, message }: HeadwaterError): void {
+  private refuse(push: Push, block: Block, bytes: Uint8Array, { code, message }: HeadwaterError): HeadwaterError | null {
     let stand: Uint8Array;
     try {
       stand = this.context.engine.voidOf(bytes);
     } catch {
-      return push.fail(this.document, 'protocol_error', 'a batch without a readable head');
+      push.fail(this.document, 'protocol_error', 'a batch without a readable head');
+      return null;
     }
     const error = this.tryApply(stand);
-    if (error?.code === 'missing_dependency') return push.fail(this.document, 'missing_dependency', error.message);
-    if (error !== null) return push.fail(this.document, 'protocol_error', error.message);
+    if (error?.code === 'missing_dependency') return error;
     const { replica, seqFrom, seqTo } = block;
-    this.enqueue(push, block, stand, { replica, seqFrom, seqTo, code, message });
+    if (error !== null) push.fail(this.document, 'protocol_error', error.message);
+    else this.enqueue(push, block, stand, { replica, seqFrom, seqTo, code, message });
+    return null;
   }
 
   private tryApply(bytes: Uint8Array): HeadwaterError | null {
@@ -295,9 +319,22 @@ export class Room implements CommitSink<Pending> {
     });
     if (logged.length > 0) this.growOwn(logged);
     const repeated = entries.filter((_, i) => answers[i].outcome === 'duplicate');
-    if (repeated.length > 0) this.answer(repeated);
+    if (repeated.length > 0) void this.answerLogged(repeated);
     if (answers.some(({ outcome }) => outcome === 'conflict' || outcome === 'gap')) {
       this.reset(new HeadwaterError('unavailable', 'the log has other entries of this replica'));
+    }
+  }
+
+  /** Found in the log already: another node put them there, or a commit that was not heard of. Published, then acked. */
+  private async answerLogged(entries: Pending[]): Promise<void> {
+    const { generation } = this;
+    try {
+      if (this.context.store.isShared) await this.refresh();
+      if (generation !== this.generation) return;
+      this.answer(entries);
+      this.context.grown(this);
+    } catch (cause) {
+      if (generation === this.generation) this.reset(cause as HeadwaterError);
     }
   }
 
@@ -352,6 +389,15 @@ export class Room implements CommitSink<Pending> {
     for (const replica of this.presence.removeAll(node)) this.context.broadcast(this.presenceOf(replica, new Uint8Array(0)));
   }
 
+  /** Resolves when everything that is in the log at the time of the call is here. @throws HeadwaterError `unavailable` */
+  async refresh(): Promise<void> {
+    if (!this.context.store.isShared) return;
+    const head = await this.context.heads.of(this.document);
+    while (this.reloading !== null) await this.reloading;
+    this.noteHead(head);
+    await this.growing;
+  }
+
   /** The log is known to reach up to `lsn`. */
   noteHead(lsn: Lsn): void {
     if (lsn > this.head) this.grow({ first: lsn + 1, blocks: [], own: null });
@@ -359,7 +405,7 @@ export class Room implements CommitSink<Pending> {
 
   private grow(run: LogRun): void {
     this.runs.push(run);
-    if (!this.isGrowing && this.reloading === null) void this.growAll();
+    if (!this.isGrowing && this.reloading === null) this.growing = this.growAll();
   }
 
   /** Publishes runs in LSN order. A hole before one means others wrote too; it is read from the log first. */
@@ -388,6 +434,7 @@ export class Room implements CommitSink<Pending> {
     if (own === null && fresh.length > 0 && !this.applyForeign(joinBytes(fresh))) return;
     this.advance(fresh, own !== null);
     if (own !== null) this.answer(own);
+    if (own !== null) this.context.grown(this);
     this.snapshotIfDue();
   }
 
@@ -408,7 +455,7 @@ export class Room implements CommitSink<Pending> {
     try {
       this.state.apply(bytes, { wait: false });
       for (const { replica, seqTo } of this.context.engine.readBlocks(bytes)) this.noteCommitted(replica, seqTo);
-      this.snapshots.discard();
+      this.held.discard();
       return true;
     } catch (cause) {
       this.reset(cause as HeadwaterError);
@@ -443,7 +490,7 @@ export class Room implements CommitSink<Pending> {
     }
     acks.send(this.document);
     for (const { pushes } of entries) for (const push of pushes) push.release();
-    this.writeReleased(entries);
+    this.held.release(entries);
   }
 
   private noteCommitted(replica: ReplicaId, seq: number): void {
@@ -464,7 +511,7 @@ export class Room implements CommitSink<Pending> {
     this.inbox = [];
     this.runs = [];
     this.isGrowing = false;
-    this.snapshots.discard();
+    this.held.discard();
     for (const push of pushes) {
       push.fail(this.document, 'unavailable', 'the write was not stored; try again');
       push.release();
@@ -494,31 +541,47 @@ export class Room implements CommitSink<Pending> {
     this.state = loaded.state;
     this.committedSeqs = this.context.engine.decodeVersion(loaded.state.version());
     this.reloading = null;
-    if (loaded.lsn > this.head) this.runs.unshift({ first: loaded.lsn + 1, blocks: [], own: null });
-    void this.growAll();
+    if (loaded.lsn > this.head) {
+      this.runs.unshift({ first: loaded.lsn + 1, blocks: [], own: null });
+      this.context.grown(this);
+    }
+    this.growing = this.growAll();
     void this.takeAll();
   }
 
   // ── snapshots and eviction ────────────────────────────────────────────────────────────────────
 
   private snapshotIfDue(): void {
-    if (!this.snapshots.isDue() || this.reloading !== null) return;
+    if (this.snapshots.isDue() && this.reloading === null) void this.writeSnapshot(() => this.takeState(() => this.trimmedSnapshot()));
+  }
+
+  private trimmedSnapshot(): Uint8Array {
     const bytes = this.state.snapshot();
     this.state.trim();
+    return bytes;
+  }
+
+  /**
+   * What `take` makes of the state, once everything in it is in the log, and the LSN it stands for. Null when it never
+   * will be: others' entries came in between, or the memory was thrown away.
+   */
+  private async takeState<Taken>(take: () => Taken): Promise<{ lsn: Lsn; taken: Taken } | null> {
+    if (this.reloading !== null) return null;
+    const taken = take();
     const last = this.inFlight.at(-1);
-    if (last === undefined) void this.writeSnapshot(this.head, bytes);
-    else this.snapshots.hold(bytes, last);
+    if (last === undefined) return { lsn: this.head, taken };
+    return (await this.held.until(last)) && last.lsn > 0 ? { lsn: last.lsn, taken } : null;
   }
 
-  private writeReleased(committed: readonly Pending[]): void {
-    const released = this.snapshots.release(committed);
-    if (released !== null && released.mark.lsn > 0) void this.writeSnapshot(released.mark.lsn, released.bytes);
-  }
-
-  private async writeSnapshot(lsn: Lsn, bytes: Uint8Array): Promise<void> {
+  private async writeSnapshot(take: () => Promise<{ lsn: Lsn; taken: Uint8Array } | null>): Promise<void> {
     try {
-      await this.snapshots.write(bytes, () => this.context.store.writeSnapshot(this.document, lsn, bytes));
-      this.snapshotLsn = Math.max(this.snapshotLsn, lsn);
+      await this.snapshots.write(async () => {
+        const found = await take();
+        if (found === null) return null;
+        await this.context.store.writeSnapshot(this.document, found.lsn, found.taken);
+        this.snapshotLsn = Math.max(this.snapshotLsn, found.lsn);
+        return found.taken.length;
+      });
     } catch (cause) {
       this.context.log.warn({ document: this.document, reason: (cause as Error).message }, 'a snapshot was not written');
     }
@@ -528,6 +591,15 @@ export class Room implements CommitSink<Pending> {
   noteCompacted(floor: Lsn): void {
     this.unreadableUpTo = Math.max(this.unreadableUpTo, floor);
     this.snapshotLsn = Math.max(this.snapshotLsn, floor);
+  }
+
+  /** As it stands in the log; null when the memory is no state of it, because others are writing too. */
+  async project(): Promise<Projected | null> {
+    if (this.isClosed) return null;
+    const found = await this.takeState(() => ({
+      data: this.state.toJSON(), version: this.context.engine.decodeVersion(this.state.version()),
+    }));
+    return found === null ? null : { id: this.document, lsn: found.lsn, ...found.taken };
   }
 
   get isIdle(): boolean {
@@ -542,10 +614,11 @@ export class Room implements CommitSink<Pending> {
 
   /** Puts the document away; call only when quiet. Memory is free at once, the snapshot is stored when it resolves. */
   async close(): Promise<void> {
+    this.isClosed = true;
     this.leaveBus();
     const bytes = this.head > this.snapshotLsn ? this.state.snapshot() : null;
     this.state.free();
-    if (bytes !== null) await this.writeSnapshot(this.head, bytes);
+    if (bytes !== null) await this.writeSnapshot(async () => ({ lsn: this.head, taken: bytes }));
   }
 
   /** Stops trying to read the document again: the store is about to close. */

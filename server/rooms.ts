@@ -3,6 +3,7 @@
 
 import { HeadwaterError } from '../sdk/core/errors.js';
 import type { Lsn } from '../sdk/wire/message.js';
+import { Heads } from './heads.js';
 import type { Node } from './nodes.js';
 import { Room, type RoomContext } from './room.js';
 
@@ -19,8 +20,8 @@ export class Rooms {
   /** Whose head is to be looked at; null while nothing is planned. */
   private unsure: Set<Room> | null = null;
 
-  constructor(context: Omit<RoomContext, 'lookAtHead'>) {
-    this.context = { ...context, lookAtHead: (room) => this.lookAtHead(room) };
+  constructor(context: Omit<RoomContext, 'lookAtHead' | 'heads'>) {
+    this.context = { ...context, lookAtHead: (room) => this.lookAtHead(room), heads: new Heads(context.store) };
   }
 
   get size(): number {

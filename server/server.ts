@@ -19,6 +19,7 @@ import { answerGet } from './http.js';
 import { createLog, type Log } from './log.js';
 import { Nodes } from './nodes.js';
 import { refusalOf } from './origin.js';
+import { Projector } from './projector.js';
 import { Rooms } from './rooms.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
@@ -77,6 +78,7 @@ class HeadwaterServer implements Server {
   private readonly rooms: Rooms;
   private readonly nodes: Nodes;
   private headsCheckedMs = 0;
+  private readonly projector: Projector | null;
   private readonly commits: GroupCommit;
   private readonly compaction: Compaction;
   private readonly connections = new Set<Connection>();
@@ -102,9 +104,11 @@ class HeadwaterServer implements Server {
       store, engine, limits, log, now,
       commits: this.commits,
       nodes: this.nodes,
+      grown: (room) => this.projector?.touch(room),
       broadcast: (message, except) => this.broadcast(message, except as Connection | undefined),
     });
     this.compaction = new Compaction(store, limits, log, (document, floor) => this.rooms.noteCompacted(document, floor));
+    this.projector = store.data === null ? null : new Projector(store, store.data, engine, log);
     this.sweeping = setInterval(() => this.sweep(), sweepMs);
     this.sweeping.unref();
   }
@@ -194,6 +198,7 @@ class HeadwaterServer implements Server {
     // What has been pushed is committed and acked before anybody is sent away.
     await Promise.race([this.commits.flushed(), pause(this.config.limits.drainMsMax)]);
     for (const connection of this.connections) connection.stop(Math.floor(Math.random() * returnSpreadMs));
+    await Promise.race([this.projector?.close(), pause(Math.max(0, deadlineMs - Date.now()))]);
     await this.rooms.close(deadlineMs);
     while (this.connections.size > 0 && Date.now() < deadlineMs) await pause(5);
     await this.network.close();

@@ -27,7 +27,7 @@ export async function openSqliteStore(path: string, options: { readOnly?: boolea
   const calls = new WorkerCalls({ path, readOnly: options.readOnly ?? false });
   try {
     const { epoch, secret, kind } = await calls.call<{ epoch: string; secret: string; kind: string }>('open');
-    return new SqliteStore(calls, epoch, secret, kind);
+    return new SqliteStore(calls, epoch, secret, kind, path !== ':memory:');
   } catch (cause) {
     await calls.end();
     throw cause;
@@ -35,10 +35,16 @@ export async function openSqliteStore(path: string, options: { readOnly?: boolea
 }
 
 class SqliteStore implements Store {
-  readonly isShared = false;
   readonly data = null;
 
-  constructor(private readonly calls: WorkerCalls, readonly epoch: string, readonly secret: string, readonly kind: string) {}
+  /** @param isShared  another process may have the file open too */
+  constructor(
+    private readonly calls: WorkerCalls,
+    readonly epoch: string,
+    readonly secret: string,
+    readonly kind: string,
+    readonly isShared: boolean,
+  ) {}
 
   append(entries: readonly Append[]): Promise<Appended[]> {
     const packed = packAppends(entries);
