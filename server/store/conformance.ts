@@ -38,6 +38,15 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       return { ...slice, bytes: text(slice.bytes) };
     };
 
+    /** The whole log may be a moment behind, while anybody in the database has something open. */
+    const readAll = async (position: number, rowsMax: number, count: number) => {
+      for (let i = 0; ; i += 1) {
+        const entries = await store.readAll(position, rowsMax);
+        if (entries.length >= count || i === 500) return entries;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+
     it('starts empty: head 0, no snapshot, nothing to read', async () => {
       expect(await store.head('a')).toBe(0);
       expect(await store.readSnapshot('a')).toBeNull();
@@ -72,14 +81,14 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
     it('reads the log of all documents in the order it came, from any position', async () => {
       await store.append([entry('a', ada, 1, 'one'), entry('b', ada, 1, 'uno', 3)]);
       await store.append([{ ...entry('b', ada, 4, 'void'), voidCode: 'clock_drift' }, entry('a', bob, 1, 'two')]);
-      const all = await store.readAll(0, 10);
+      const all = await readAll(0, 10, 4);
       expect(all.map(({ document, lsn, bytes, seqFrom, seqTo, voidCode }) => [document, lsn, text(bytes), seqFrom, seqTo, voidCode])).toEqual([
         ['a', 1, 'one', 1, 1, null], ['b', 1, 'uno', 1, 3, null], ['b', 2, 'void', 4, 4, 'clock_drift'], ['a', 2, 'two', 1, 1, null],
       ]);
       expect(await store.readAll(all[0].position, 2)).toEqual(all.slice(1, 3));
       expect(await store.readAll(all[3].position, 10)).toEqual([]);
       await store.append([entry('a', bob, 2, 'three')]);
-      expect((await store.readAll(all[3].position, 10)).map(({ bytes }) => text(bytes))).toEqual(['three']);
+      expect((await readAll(all[3].position, 10, 1)).map(({ bytes }) => text(bytes))).toEqual(['three']);
     });
 
     it('answers a repeated append without logging it twice', async () => {
@@ -188,7 +197,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(await read('a')).toEqual({ first: 1, last: 1, bytes: 'one', corrupt: 2 });
       expect(await read('a', 1)).toEqual({ first: 2, last: 1, bytes: '', corrupt: 2 });
       expect(await read('a', 2)).toEqual({ first: 3, last: 3, bytes: 'three', corrupt: null });
-      expect((await store.readAll(0, 10)).map(({ isCorrupt }) => isCorrupt)).toEqual([false, true, false, false]);
+      expect((await readAll(0, 10, 4)).map(({ isCorrupt }) => isCorrupt)).toEqual([false, true, false, false]);
       expect((await read('b')).bytes).toBe('fine');
       expect(await store.corruptRecords()).toMatchObject([{ document: 'a', kind: 'log', lsn: 2 }]);
       expect(await store.head('a')).toBe(3);
@@ -231,7 +240,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
         for (const lsn of [0, 3]) await expect(read('a', lsn)).rejects.toMatchObject({ code: 'history_compacted', details: { lsn: 4 } });
         expect(await store.readSnapshot('a')).toEqual({ lsn: 4, bytes: utf8('state 4') });
         expect([await store.head('a'), await store.bytesSince('a', 4)]).toEqual([6, 2]);
-        expect((await store.readAll(0, 10)).map(({ lsn }) => lsn)).toEqual([5, 6]);
+        expect((await readAll(0, 10, 2)).map(({ lsn }) => lsn)).toEqual([5, 6]);
       });
 
       it('keeps what is younger, and all of it where no snapshot stands for it', async () => {
