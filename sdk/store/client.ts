@@ -339,7 +339,7 @@ export class Client {
       receive: (document, blocks, cursor) => to(document)?.receive(blocks, cursor),
       subscribed: (document, version) => to(document)?.subscribed(version),
       acked: (document, version) => to(document)?.acked(version),
-      rejected: (document, rejection, isOurs) => to(document)?.rejected(rejection, isOurs),
+      rejected: (document, rejection) => to(document)?.rejected(rejection),
       presence: (document, replica, state) => { if (this.#opened.has(document)) this.#presenceOf(document).received(replica, state); },
       status: (line) => {
         this.#lineStatus = line;
@@ -369,6 +369,7 @@ export class Client {
       hasServer: ports !== null,
       replica: this.replica,
       newReplica: newReplicaId,
+      alone: (document, work) => this.#tabs?.alone(document, work) ?? work(),
       durable: () => storage.durable(),
       isUnread: (document) => storage.status.unread.includes(document),
       isRemoved: async (document) => (await storage.readMeta(removedPrefix + document)) !== undefined,

@@ -2,6 +2,9 @@
 //
 // The server's log has the other's ops under the numbers of ours, so ours must go, and cannot be sent as they are. What
 // they did is what the document shows beyond them: that difference is written as new ops, under an id of our own.
+//
+// Each tab of the device holds the same ops, and each does this, one after another; the device's storage tells which were
+// written again before, and each is once.
 
 import { joinBytes } from '../core/bytes.js';
 import { EngineDocument, Kind, rootContainer, type ElementName } from '../core/document.js';
@@ -10,7 +13,7 @@ import type { JsonValue } from '../core/values.js';
 import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
 import { spliceBetweenValues } from './delta.js';
 import type { Taking } from './refusals.js';
-import { buildDocument, storedBlocks, withVoids } from './stored-form.js';
+import { buildDocument, storedBlocks, withVoids, writtenAgain } from './stored-form.js';
 
 /**
  * Replaces own ops by new ones of `fresh`, in the document and in what is stored; one storage step.
@@ -19,30 +22,51 @@ import { buildDocument, storedBlocks, withVoids } from './stored-form.js';
  * `storedBlocks`), and nothing is sent before that is on the disk: so whenever the device dies, either the old ones are
  * there or the new ones.
  *
- * @param takeOurs  takes the old ones out of whatever still holds them; called once nothing more can be added to them
- * @returns the new ops; null when the device cannot be read now, and nothing has happened
+ * @param takeOurs  takes the old ones out of whatever still holds them, and those that another tab has written again; called
+ *   once nothing more can be added to them
+ * @returns null when the device cannot be read now, and nothing has happened
  */
-export async function writeAgain(taking: Taking, takeOurs: () => readonly Block[], fresh: ReplicaId): Promise<Block[] | null> {
+export async function writeAgain(taking: Taking, takeOurs: (isGone: (block: Block) => boolean) => readonly Block[], fresh: ReplicaId): Promise<WrittenAgain | null> {
   const { document, storage, recorder, position } = taking;
   const stored = await storage.load(document.id);
   if (document.isClosed || !taking.canRead()) return null;
   taking.flush();
   const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
-  const ours = new Map(takeOurs().map((block) => [nameOf(block.replica, block.seqFrom), voidFor(block)]));
-  const voidOf = (block: Block) => (block.kind === 'batch' ? ours.get(nameOf(block.replica, block.seqFrom)) : undefined);
+  const done = writtenAgain(stored);
+  const isGone = ({ replica, seqFrom }: Block) => done.has(nameOf(replica, seqFrom));
+  const ours = takeOurs(isGone);
+  const gone = ours.filter(isGone);
+  const left = ours.filter((block) => !gone.includes(block));
+  const voids = new Map(left.map((block) => [nameOf(block.replica, block.seqFrom), voidFor(block)]));
+  const voidOf = (block: Block) => (block.kind === 'batch' ? voids.get(nameOf(block.replica, block.seqFrom)) : undefined);
   const engine = buildDocument(fresh, stored.snapshot, blocks.filter((block) => !voidOf(block)), position.committed);
   // Ops that peers made upon the other writer's wait in `engine` for those; here they stand on the voids. What they did is not ours.
-  const before = buildDocument(fresh, stored.snapshot, blocks.map((block) => voidOf(block) ?? block), position.committed);
+  // What another tab wrote in the place of what is gone may not have come yet, and what is gone is still shown.
+  const shown = blocks.filter(({ kind, replica, seqTo }) => kind === 'snapshot' || seqTo <= document.engine.seqOf(replica));
+  const before = buildDocument(fresh, stored.snapshot, [...shown.map((block) => voidOf(block) ?? block), ...gone], position.committed);
   writeDifference(engine, before, document.engine, Date.now());
   before.free();
   document.rebuild(engine);
   position.forget();
   const again = splitUpdate(document.take() ?? new Uint8Array(0));
-  // Never one block alone: that would be a void, or a batch, like any other.
-  const record = joinBytes([...ours.values(), ...(again.length > 0 ? again : ours.values())].map(({ bytes }) => bytes));
-  await storage.append([{ document: document.id, records: [record], cursor: taking.cursor() ?? undefined }], { strict: true });
-  await taking.durable();
-  return again;
+  if (left.length > 0) {
+    // Never one block alone: that would be a void, or a batch, like any other.
+    const record = joinBytes([...voids.values(), ...(again.length > 0 ? again : voids.values())].map(({ bytes }) => bytes));
+    await storage.append([{ document: document.id, records: [record], cursor: taking.cursor() ?? undefined }], { strict: true });
+    await taking.durable();
+  }
+  const byOthers = new Set(gone.map((block) => done.get(nameOf(block.replica, block.seqFrom))?.replica));
+  return {
+    blocks: [...blocks.filter(({ kind, replica }) => kind === 'batch' && byOthers.has(replica)), ...again],
+    pairs: [...gone.map((block) => [block, done.get(nameOf(block.replica, block.seqFrom))] as const), ...left.map((block) => [block, again.at(-1)] as const)],
+  };
+}
+
+export interface WrittenAgain {
+  /** The new ops, this tab's and others'. */
+  blocks: Block[];
+  /** Each old batch, and the last of those in its stead. */
+  pairs: (readonly [Block, Block | undefined])[];
 }
 
 /** Writes into `target` what it takes to go from what `before` shows to what `shown` shows. `shown` has everything `before` has. */

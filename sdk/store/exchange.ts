@@ -32,8 +32,6 @@ export class Exchange {
   #pendingOps = 0;
   #isOpen = false;
   #hasStartedOver = false;
-  /** Replicas with ops that another tab writes again. */
-  readonly #yielded = new Set<ReplicaId>();
   /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
   readonly #conflicts = new Set<ReplicaId>();
   /** What the server had when it last answered a subscribe, and what has come since. */
@@ -144,7 +142,6 @@ export class Exchange {
     if (news.length > 0) this.#document.receive(joinBytes(news.map(({ bytes }) => bytes)));
     if (!isStored) this.#recorder.keep(news, false);
     this.adopt(news.filter((block) => isAbove(this.position.committed, block)), true);
-    if (this.#yielded.size > 0) this.#takeYielded();
   }
 
   /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
@@ -200,7 +197,7 @@ export class Exchange {
 
   /** The server has ops under the names of un-acked ones of ours. */
   get #isAnswerDue(): boolean {
-    return this.#unacked.list().some(({ replica, seqFrom }) => seqFrom <= (this.#served.get(replica) ?? 0));
+    return this.#unacked.list().some(({ replica, seqFrom }) => !this.#conflicts.has(replica) && seqFrom <= (this.#served.get(replica) ?? 0));
   }
 
   /** A batch that is ours by its name, and not by its bytes; or that cuts our seqs in another way: an author never cuts its ops anew. */
@@ -215,7 +212,8 @@ export class Exchange {
   /** An answer came. What was refused is taken back before the log goes on. */
   #answered(): void {
     this.#recorder.cursorMoved();
-    if (!this.#isHeldUp || this.#isAnswerDue || this.#conflicts.size > 0 || this.#yielded.size > 0) return;
+    if (this.#conflicts.size > 0) void this.#recorder.step(() => this.#writeAgain());
+    if (!this.#isHeldUp || this.#isAnswerDue || this.#conflicts.size > 0) return;
     void this.#recorder.step(async () => {
       if (!this.#isHeldUp) return;
       this.#hasStartedOver = false;
@@ -275,32 +273,14 @@ export class Exchange {
     this.#answered();
   }
 
-  /** @param isOurs  false: another tab writes again what conflicts, and its new ops come from there */
-  rejected(rejection: Rejection, isOurs = true): void {
+  rejected(rejection: Rejection): void {
     const batch = this.#unacked.find(rejection.replica, rejection.seqFrom);
     if (!batch) return;
-    if (rejection.code === 'replica_conflict') return isOurs ? this.#resolveConflict(batch) : this.#yield(batch);
+    if (rejection.code === 'replica_conflict') return this.#resolveConflict(batch);
     this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
     this.refusals.take(batch, rejection);
     this.#answered();
-  }
-
-  /** Until the new ops come from the tab that writes them: then the old ones have gone from what is stored. */
-  #yield({ replica }: Block): void {
-    this.count(-this.#takeUnacked(replica).reduce((ops, block) => ops + opsOf(block), 0));
-    this.position.conflict(replica, true);
-    this.#yielded.add(replica);
-  }
-
-  #takeYielded(): void {
-    this.refusals.schedule();
-    void this.#recorder.step(async () => {
-      for (const replica of this.#yielded) this.position.conflict(replica, false);
-      this.#yielded.clear();
-      this.#hasStartedOver = false;
-      this.#startOver();
-    });
   }
 
   /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
@@ -308,39 +288,40 @@ export class Exchange {
     if (this.#conflicts.has(replica)) return;
     this.#conflicts.add(replica);
     this.position.conflict(replica, true);
-    void this.#recorder.step(() => this.#writeAgain(replica));
+    void this.#recorder.step(() => this.#writeAgain());
   }
 
   /** The device, which could not be read, can be. */
   retry(): void {
     this.refusals.retry();
-    for (const replica of this.#conflicts) void this.#recorder.step(() => this.#writeAgain(replica));
+    void this.#recorder.step(() => this.#writeAgain());
   }
 
-  async #writeAgain(replica: ReplicaId): Promise<void> {
-    if (!this.#conflicts.has(replica)) return;
-    const fresh = this.#host.newReplica();
-    let seqTo = 0;
-    const again = await writeAgain(this.#taking, () => {
-      const ours = [...this.#takeUnacked(replica), ...this.#recorder.takeOurs((block) => block.replica === replica)];
+  /** All ids that are known to conflict at once: what was written under one may stand on what was written under another. */
+  async #writeAgain(): Promise<void> {
+    // The answers that are still to come may name more.
+    if (this.#conflicts.size === 0 || this.#isAnswerDue) return;
+    let replicas: ReplicaId[] = [];
+    const done = await this.#host.alone(this.#document.id, () => writeAgain(this.#taking, (isGone) => {
+      replicas = [...this.#conflicts];
+      const isOurs = (block: Block) => this.#conflicts.has(block.replica) || isGone(block);
+      const ours = [...this.#unacked.list().filter(isOurs).map(({ replica, seqFrom }) => this.#unacked.take(replica, seqFrom)!), ...this.#recorder.takeOurs(isOurs)];
       this.count(-ours.reduce((ops, block) => ops + opsOf(block), 0));
-      seqTo = this.#knownSeq(replica);
       return ours;
-    }, fresh);
-    if (!again) return;
-    this.#conflicts.delete(replica);
-    this.position.conflict(replica, false);
-    const ledger = this.#ledgers.of(replica);
-    ledger.markDurable(seqTo);
-    ledger.follow(this.#ledgers.of(fresh), seqTo, again.at(-1)?.seqTo ?? 0);
-    this.adopt(again);
+    }, this.#host.newReplica()));
+    if (!done) return;
+    for (const replica of replicas) {
+      this.#conflicts.delete(replica);
+      this.position.conflict(replica, false);
+    }
+    for (const [old, last] of done.pairs) {
+      const ledger = this.#ledgers.of(old.replica);
+      ledger.markDurable(old.seqTo);
+      ledger.follow(this.#ledgers.of(last?.replica ?? old.replica), old.seqTo, last?.seqTo ?? 0);
+    }
+    this.adopt(done.blocks.filter((block) => isAbove(this.position.committed, block)));
     this.#hasStartedOver = false;
     this.#startOver();
-  }
-
-  #takeUnacked(replica: ReplicaId): Block[] {
-    const ours = this.#unacked.list().filter((block) => block.replica === replica);
-    return ours.map((block) => this.#unacked.take(replica, block.seqFrom)!);
   }
 }
 

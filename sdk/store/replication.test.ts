@@ -13,7 +13,7 @@ function setup() {
   const replica = newReplicaId();
   const failures: string[] = [];
   const host: ReplicationHost = {
-    storage, replica, hasServer: true, newReplica: newReplicaId,
+    storage, replica, hasServer: true, newReplica: newReplicaId, alone: (_, work) => work(),
     durable: async () => {}, isUnread: () => false, isRemoved: async () => false,
     startSync() {}, push() {}, stopSync() {}, isLive: () => false, markPending: async () => {},
     changed() {}, refused: () => [], noted() {}, closed() {}, failed: (error) => failures.push(error.code),

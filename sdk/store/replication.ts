@@ -23,6 +23,8 @@ import type { Write } from './write.js';
 export interface ReplicationHost extends RecorderHost {
   readonly replica: ReplicaId;
   newReplica(): ReplicaId;
+  /** Runs `work` while no other tab of this device is at the same with this document. */
+  alone<T>(document: string, work: () => Promise<T>): Promise<T>;
   /** Resolves when every write made before is on the device's disk. */
   durable(): Promise<void>;
   /** Whether what is stored of a document could not be read. */

@@ -28,6 +28,15 @@ export function writtenBlocks(stored: StoredDocument): Block[] {
   }, []);
 }
 
+/** By the name of each batch that was written again: the last batch written in its stead, if it took any. */
+export function writtenAgain(stored: StoredDocument): Map<string, Block | undefined> {
+  const records = stored.records.map(({ bytes }) => splitUpdate(bytes)).filter((blocks) => blocks.length > 1);
+  return new Map(records.flatMap((blocks) => {
+    const last = blocks.filter(({ kind }) => kind !== 'void').at(-1);
+    return blocks.filter(({ kind }) => kind === 'void').map((block) => [nameOf(block.replica, block.seqFrom), last] as const);
+  }));
+}
+
 /** A record of several blocks is own ops that were written again (conflict.ts): those its voids name are gone, as are the voids. */
 function rewritten(before: Block[], blocks: readonly Block[]): Block[] {
   const gone = new Set(blocks.filter(({ kind }) => kind === 'void').map(({ replica, seqFrom }) => nameOf(replica, seqFrom)));

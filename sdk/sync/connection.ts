@@ -35,8 +35,7 @@ export interface SyncHost {
   subscribed(document: string, version: ReadonlyMap<ReplicaId, number>): void;
   /** The server has committed own batches up to these seqs, but for those it rejected. */
   acked(document: string, version: ReadonlyMap<ReplicaId, number>): void;
-  /** @param isOurs  false: another tab writes again what a writer under the same id stands in the way of */
-  rejected(document: string, batch: Rejection, isOurs?: boolean): void;
+  rejected(document: string, batch: Rejection): void;
   /** `null` is "gone". */
   presence(document: string, replica: ReplicaId, state: Uint8Array | null): void;
   status(status: ConnectionStatus): void;

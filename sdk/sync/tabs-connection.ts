@@ -159,6 +159,13 @@ export class TabsConnection implements Line {
     this.#post({ type: 'presence', document, state });
   }
 
+  /** Runs `work` while no other tab is at the same with this document; where locks are denied, at once. */
+  async alone<T>(document: string, work: () => Promise<T>): Promise<T> {
+    let running: Promise<T> | undefined;
+    await this.#tabs.locks.request(`${this.#name}/alone/${document}`, () => (running = work()).catch(() => {})).catch(() => {});
+    return running ?? work();
+  }
+
   /** Whether a tab is known to run; only the leader knows. */
   isAlive(tab: ReplicaId): boolean { return this.#followers.has(tab); }
 
@@ -289,16 +296,10 @@ export class TabsConnection implements Line {
       receive: (document, blocks, cursor) => bring({ type: 'changes', document, after: this.#connection!.lsnOf(document), blocks, cursor }),
       subscribed: (document, version) => bring({ type: 'subscribed', document, version }),
       acked: (document, version) => bring({ type: 'acked', document, version }),
-      rejected: (document, batch) => bring({ type: 'rejected', document, batch, by: this.#writerFor(document, batch.replica) }),
+      rejected: (document, batch) => bring({ type: 'rejected', document, batch }),
       presence: (document, replica, state) => bring({ type: 'presence', document, replica, state }),
       status: (status) => bring({ type: 'status', status: statusOf(status) }),
     };
-  }
-
-  /** Of all tabs that have the document open one is to write again: who wrote it, if that tab is alive. */
-  #writerFor(document: string, replica: ReplicaId): ReplicaId {
-    const openers = this.#openers.get(document) ?? new Set([this.#self]);
-    return [replica, this.#self].find((tab) => openers.has(tab)) ?? [...openers][0];
   }
 
   /** At the end of the turn, when what is live is known. */
@@ -407,7 +408,7 @@ export class TabsConnection implements Line {
       case 'changes': return this.#takeIn(news, place);
       case 'subscribed': return this.#host.subscribed(document, news.version);
       case 'acked': return this.#host.acked(document, news.version);
-      case 'rejected': return this.#host.rejected(document, news.batch, news.by === this.#self);
+      case 'rejected': return this.#host.rejected(document, news.batch);
       case 'presence': return this.#host.presence(document, news.replica, news.state);
     }
   }

@@ -17,8 +17,7 @@ export type News =
   /** Entries of the log after `after` up to `cursor`. */
   | { type: 'changes'; document: string; after: number; blocks: Uint8Array; cursor: Cursor }
   | { type: 'subscribed' | 'acked'; document: string; version: ReadonlyMap<ReplicaId, number> }
-  /** `by`: the tab that writes again what another writer's ops stand in the way of. */
-  | { type: 'rejected'; document: string; batch: Rejection; by: ReplicaId }
+  | { type: 'rejected'; document: string; batch: Rejection }
   | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null }
   | { type: 'status'; status: SessionStatus };
 
@@ -60,7 +59,7 @@ const newsShapes: Record<string, Shape> = {
   changes: { document: isDocumentId, after: isCount, blocks: isBytes, cursor: isCursor },
   subscribed: { document: isDocumentId, version: isVersion },
   acked: { document: isDocumentId, version: isVersion },
-  rejected: { document: isDocumentId, by: isReplicaId, batch: (value) => isShaped(value, { replica: isReplicaId, seqFrom: isCount, seqTo: isCount, code: isString }) },
+  rejected: { document: isDocumentId, batch: (value) => isShaped(value, { replica: isReplicaId, seqFrom: isCount, seqTo: isCount, code: isString }) },
   presence: { document: isDocumentId, replica: isReplicaId, state: isState },
   status: { status: (value) => isShaped(value, { connection: isString }) },
 };

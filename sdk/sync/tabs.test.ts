@@ -156,7 +156,7 @@ describe('a message between tabs', () => {
     { type: 'edit', document: 'd', blocks, isStored: true }, { type: 'presence', document: 'd', state: null },
     { type: 'news', live: ['d'], news: [
       { type: 'changes', document: 'd', after: 0, blocks, cursor }, { type: 'acked', document: 'd', version: new Map([[self, 1]]) },
-      { type: 'rejected', document: 'd', by: self, batch: { replica: self, seqFrom: 1, seqTo: 1, code: 'internal', message: '' } },
+      { type: 'rejected', document: 'd', batch: { replica: self, seqFrom: 1, seqTo: 1, code: 'internal', message: '' } },
       { type: 'presence', document: 'd', replica: self, state: blocks }, { type: 'status', status: { connection: 'live', error: null, progress: null } },
     ] },
   ];
