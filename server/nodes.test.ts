@@ -12,6 +12,7 @@ import { defaultLimits, type Limits } from './limits.js';
 import { silentLog } from './log.js';
 import { Nodes, type Node } from './nodes.js';
 import { createServer, type Server, type ServerOptions } from './server.js';
+import { dropSchema, findPostgres, schemaName, withSchema } from './testing/postgres.js';
 import { describeRedis, TestRedis } from './testing/redis.js';
 import { TestWebSocket } from './transport/ws.js';
 
@@ -128,6 +129,28 @@ describeRedis()('two nodes with a Redis between them', () => {
     await until(() => others(ben).length === 0, 10_000);
     redis.unfreeze();
     await until(() => others(ben).join() === 'ann', 10_000);
+  });
+});
+
+const postgres = await findPostgres('nodes');
+(postgres === null ? describe.skip : describe)('two nodes on a Postgres, without a Redis', () => {
+  it('tell each other at once what was written, and who is there', async () => {
+    const schema = schemaName('nodes');
+    toClose.push(() => dropSchema(postgres!.url, schema));
+    const options = { database: withSchema(postgres!.url, schema), limits: { headCheckMs: 0 } };
+    const [one, two] = [await startNode(options), await startNode(options)];
+    const [ann, ben] = [await connect(one, 'ann'), await connect(two, 'ben')];
+    await Promise.all([ann.document('a').ready, ben.document('a').ready]);
+    ann.presence('a').set({ name: 'ann' });
+    await until(() => others(ben).join() === 'ann');
+    for (let i = 0; i < 60; i += 1) {
+      ann.text('a').insert(0, 'a');
+      ben.text('a').insert(0, i === 30 ? 'b'.repeat(20_000) : 'b');
+      if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await Promise.all([ann.synced(), ben.synced()]);
+    await until(() => ann.document('a').digest() === ben.document('a').digest());
+    expect(ann.text('a').length).toBe(119 + 20_000);
   });
 });
 

@@ -69,7 +69,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   const transport = network ?? (await chooseTransport(config.limits, config.transport));
   const store = givenStore ?? (await openStore(config.database));
   log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
-  const ownBus = bus === undefined ? await openBus(config.redis, store, log) : null;
+  const ownBus = bus === undefined ? await openBus(config, store, log) : null;
   return new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now ?? Date.now);
 }
 

@@ -83,7 +83,7 @@ export class RedisBus implements Bus {
   }
 
   private connect(options: object): Redis {
-    const redis = new Redis(this.options.url, { ...options, retryStrategy: (times) => Math.min(retryMsMax, 50 * 2 ** times) });
+    const redis = new Redis(this.options.url, { ...options, disconnectTimeout: 200, retryStrategy: (times) => Math.min(retryMsMax, 50 * 2 ** times) });
     let isDown = false;
     redis.on('error', (error: Error) => {
       if (!isDown) this.options.log.warn({ reason: error.message }, 'redis is not to be had; nodes learn from the database until it is');

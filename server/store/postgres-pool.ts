@@ -76,6 +76,25 @@ export class PostgresPool {
     }
   }
 
+  /**
+   * Hears what is notified on a channel, on a connection beside the pool's. It may die without a word: who must not miss
+   * anything notifies itself now and then, and listens anew when it does not hear that.
+   *
+   * @param begun  now it hears; again after a connection that was cut, with what was said in between lost
+   * @returns stops listening
+   */
+  async listen(channel: string, heard: (payload: string) => void, begun: () => void): Promise<() => Promise<void>> {
+    const sql = this.connect();
+    const leave = () => sql.end({ timeout: 1 }).catch(() => undefined);
+    try {
+      await within(sql.listen(channel, heard, begun), this.options.statementMsMax);
+      return leave;
+    } catch (cause) {
+      void leave();
+      throw problemOf(cause).error;
+    }
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     await this.sql?.end({ timeout: 1 });

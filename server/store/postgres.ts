@@ -71,6 +71,11 @@ export async function migratePostgres(url: string): Promise<SchemaVersion> {
   }
 }
 
+/** Connections for what is no store, to the same place. @throws HeadwaterError `storage_failed` when the library is not installed */
+export function openPostgresPool(url: string, connectionsMax: number): Promise<PostgresPool> {
+  return openPool(placeOf(url), defaults, connectionsMax);
+}
+
 class PostgresStore implements Store, DataTable {
   readonly isShared = true;
   readonly data: DataTable = this;

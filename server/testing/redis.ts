@@ -42,7 +42,7 @@ export class TestRedis {
 }
 
 async function answers(url: string): Promise<boolean> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500 });
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500, disconnectTimeout: 50 });
   redis.on('error', () => undefined);
   try {
     await redis.connect();
