@@ -28,6 +28,7 @@ import { random } from './workloads/random.js';
 import { reconnect } from './workloads/reconnect.js';
 import { fullPace, quickPace, raceServers } from './workloads/server.js';
 import { sliced } from './workloads/sliced.js';
+import { measureStalled, stalled } from './workloads/stalled.js';
 import { snapshot } from './workloads/snapshot.js';
 import { text } from './workloads/text.js';
 
@@ -60,14 +61,14 @@ const { values: options, positionals } = parseArgs({
 });
 
 function chosen(): string[] {
-  const names = [...Object.keys(groups), ...[...workloads, servers].map(({ name }) => name)];
+  const names = [...Object.keys(groups), ...[...workloads, stalled, servers].map(({ name }) => name)];
   const unknown = positionals.filter((name) => !names.includes(name));
   if (unknown.length > 0) throw new Error(`there is no benchmark ${unknown.join(', ')}. There are:\n${menu()}`);
   return positionals.length === 0 ? names : names.filter((name) => positionals.includes(name));
 }
 
 function menu(): string {
-  const all = [...Object.entries(groups).map(([name, { about }]) => ({ name, about })), ...workloads, servers];
+  const all = [...Object.entries(groups).map(([name, { about }]) => ({ name, about })), ...workloads, stalled, servers];
   return all.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n');
 }
 
@@ -167,6 +168,7 @@ try {
   const names = chosen();
   for (const workload of workloads) if (names.includes(workload.name)) await runWorkload(workload);
   await runGroups(names);
+  if (names.includes(stalled.name) && !(await measureStalled(options.quick))) process.exitCode = 1;
   if (names.includes(servers.name)) await runServers();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));

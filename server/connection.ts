@@ -4,7 +4,9 @@ import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import { decodeFrame } from '../sdk/wire/frame.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
+import * as closeCodes from '../sdk/wire/close-codes.js';
 import { CatchUp, noWait, unreadableLsn } from './catch-up.js';
+import type { Budget } from './flow.js';
 import type { Log } from './log.js';
 import type { Author, Rejection } from './push.js';
 import type { Room } from './room.js';
@@ -17,6 +19,8 @@ export interface ConnectionContext extends SessionSettings {
   rooms: Rooms;
   store: Store;
   log: Log;
+  /** Bytes of pushes that are not answered yet, of all connections. */
+  uncommitted: Budget;
   now(): number;
   encode(message: Message): Uint8Array;
   closed(connection: Connection): void;
@@ -120,26 +124,39 @@ export class Connection implements SocketEvents, Author {
     if (this.state.phase !== 'closed') this.transmit(message);
   }
 
-  /** Past the session's end too, for its last words. */
+  /**
+   * Past the session's end too, for its last words. What is dropped here comes again with the resync that follows it:
+   * entries, acks and rejects with the log, `subscribed` with the subscribe. An error does not.
+   */
   private transmit(message: Message): void {
-    this.socket.send(this.context.encode(message));
+    const result = this.socket.send(this.context.encode(message));
+    if (result === 'dropped' && message.type === 'error') this.socket.close(closeCodes.rateLimited, 'it reads too slowly to be told of an error');
   }
 
   private push(document: string, batches: Uint8Array): void {
+    if (!this.context.uncommitted.take(batches.length)) {
+      this.handle({ type: 'settled', bytes: batches.length });
+      return this.refuseDocument(document, new HeadwaterError('rate_limited', 'the server has as many writes waiting as it keeps; try again'));
+    }
     const room = this.context.rooms.get(document);
     if (room !== null) this.pushTo(room, batches);
     else void this.openAndPush(document, batches);
   }
 
   private pushTo(room: Room, batches: Uint8Array): void {
-    void room.push(this, batches).then(() => this.handle({ type: 'settled', bytes: batches.length }));
+    void room.push(this, batches).then(() => this.settle(batches.length));
+  }
+
+  private settle(bytes: number): void {
+    this.context.uncommitted.give(bytes);
+    this.handle({ type: 'settled', bytes });
   }
 
   private async openAndPush(document: string, batches: Uint8Array): Promise<void> {
     try {
       this.pushTo(await this.context.rooms.open(document), batches);
     } catch (cause) {
-      this.handle({ type: 'settled', bytes: batches.length });
+      this.settle(batches.length);
       this.refuseDocument(document, cause);
     }
   }

@@ -17,10 +17,16 @@ export const defaultLimits = {
   missingInARowMax: 8,
   /** Presence values one socket may keep alive in one document: one per tab behind a leader, generously. */
   presencePerSocketMax: 64,
-  /** Pushed by one socket and neither acked nor refused yet. Past it the socket is closed and may return. */
-  unackedBytesMax: 16 * mib,
+  /** Pushed by one socket and neither acked nor refused yet; clients keep to 1 MiB. Past it the socket is closed and may return. */
+  unackedBytesMax: 4 * mib,
+  /** The same for all sockets together. Past it a push is refused for now, and with it its document to that socket. */
+  uncommittedBytesMax: 64 * mib,
   /** Bytes waiting in one socket. Past it frames are dropped and the socket is told to resync. */
-  backpressureBytesMax: 2 * mib,
+  backpressureBytesMax: 1 * mib,
+  /** Documents being read into memory at the same time, … */
+  roomsLoadingMax: 16,
+  /** … and waiting for that. Past it a document is refused for now. */
+  roomsWaitingMax: 10_000,
   helloTimeoutMs: 5_000,
   pingIntervalMs: 30_000,
   /** Who has shown itself is asked for a sign of life after this much silence … */

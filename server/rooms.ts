@@ -3,6 +3,7 @@
 
 import { HeadwaterError } from '../sdk/core/errors.js';
 import type { Lsn } from '../sdk/wire/message.js';
+import { Gate } from './flow.js';
 import { Heads } from './heads.js';
 import type { Node } from './nodes.js';
 import { Room, type RoomContext } from './room.js';
@@ -17,11 +18,13 @@ export class Rooms {
   private readonly rooms = new Map<string, Room>();
   private isClosed = false;
   private readonly context: RoomContext;
+  private readonly loading: Gate;
   /** Whose head is to be looked at; null while nothing is planned. */
   private unsure: Set<Room> | null = null;
 
   constructor(context: Omit<RoomContext, 'lookAtHead' | 'heads'>) {
     this.context = { ...context, lookAtHead: (room) => this.lookAtHead(room), heads: new Heads(context.store) };
+    this.loading = new Gate(context.limits.roomsLoadingMax, context.limits.roomsWaitingMax);
   }
 
   get size(): number {
@@ -33,7 +36,7 @@ export class Rooms {
     return this.rooms.get(document) ?? null;
   }
 
-  /** @throws HeadwaterError `corrupt_record`, `storage_failed`, `closed`; the next call tries again */
+  /** @throws HeadwaterError `corrupt_record`, `storage_failed`, `unavailable`, `closed`; the next call tries again */
   open(document: string): Promise<Room> {
     if (this.isClosed) return Promise.reject(new HeadwaterError('closed', 'the server is stopping'));
     let opening = this.opening.get(document);
@@ -102,7 +105,7 @@ export class Rooms {
 
   private async load(document: string): Promise<Room> {
     try {
-      const room = await Room.open(document, this.context);
+      const room = await this.loading.pass(() => Room.open(document, this.context));
       this.rooms.set(document, room);
       return room;
     } catch (cause) {

@@ -14,6 +14,7 @@ import { assertLoopback, parseConfig, type ServerConfig, type ServerConfigInput 
 import { Compaction } from './compaction.js';
 import { Connection } from './connection.js';
 import { engine } from './engine.js';
+import { Budget } from './flow.js';
 import { GroupCommit } from './group-commit.js';
 import { answerGet } from './http.js';
 import { createLog, type Log } from './log.js';
@@ -81,6 +82,7 @@ class HeadwaterServer implements Server {
   private readonly projector: Projector | null;
   private readonly commits: GroupCommit;
   private readonly compaction: Compaction;
+  private readonly uncommitted: Budget;
   private readonly connections = new Set<Connection>();
   /** Topics of the links within the process; the transport has its own. */
   private readonly topics = new Topics();
@@ -99,6 +101,7 @@ class HeadwaterServer implements Server {
   ) {
     const { limits } = config;
     this.commits = new GroupCommit(store, limits);
+    this.uncommitted = new Budget(limits.uncommittedBytesMax);
     this.nodes = new Nodes(bus, crypto.randomUUID(), limits, now, (node) => this.rooms.leaveNode(node), () => this.rooms.catchUp());
     this.rooms = new Rooms({
       store, engine, limits, log, now,
@@ -156,7 +159,7 @@ class HeadwaterServer implements Server {
   private open(socket: Socket): Connection {
     const connection = new Connection(socket, {
       epoch: this.store.epoch, limits: this.config.limits,
-      rooms: this.rooms, store: this.store, log: this.log, now: this.now,
+      rooms: this.rooms, store: this.store, log: this.log, now: this.now, uncommitted: this.uncommitted,
       encode: (message) => this.encode(message),
       closed: (closed) => this.connections.delete(closed),
     });

@@ -9,6 +9,7 @@ import { headwaterWire, type Wire } from './wire.js';
 const rivals = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..', 'bench', 'server-rivals');
 const [, , name] = process.argv;
 const settleMsMax = 20_000;
+const windowBytes = 1024 * 1024;
 let crowd: Crowd;
 
 export interface Loaded {
@@ -79,16 +80,19 @@ async function stalled({ readers, bytesPerSecond, bytes, ms }: { readers: number
   let sent = 0;
   return run(async () => {
     for (let passedMs = 0; passedMs < ms; passedMs = performance.now() - startedMs) {
-      for (const due = (passedMs / 1_000) * (bytesPerSecond / bytes); sent < due; sent++) writer.write(bytes);
+      // As a client does by the protocol, it has no more than so much unanswered.
+      for (const due = (passedMs / 1_000) * (bytesPerSecond / bytes); sent < due && (writer.edits - writer.acked) * bytes < windowBytes; sent++) writer.write(bytes);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   });
 }
 
-/** They read again, and in the end have everything too. */
-async function awake(): Promise<void> {
-  for (const member of crowd.members) if (member.isStalled) member.stall(false);
-  await crowd.settle(settleMsMax);
+/** Some read again, one after the other, and each in the end has everything. */
+async function awake({ count, msMax }: { count: number; msMax: number }): Promise<void> {
+  for (const member of crowd.members.filter(({ isStalled }) => isStalled).slice(0, count)) {
+    member.stall(false);
+    await crowd.settle(msMax);
+  }
 }
 
 answer({
