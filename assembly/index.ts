@@ -28,6 +28,7 @@ import { clearReplaced, isReplaced } from "./codec/snapshot-read";
 import { writeSnapshot } from "./codec/snapshot-write";
 import { exportSince, takeOwn, tellOwn, trimLog } from "./codec/export";
 import { digest } from "./codec/digest";
+import { restoreLog, writeDormant } from "./codec/dormant";
 import { checksum } from "./codec/checksum";
 import { blockAuthor, blockKind, blockNext, blockSeqFrom, blockUnits, inspectBlock, writeVoid } from "./codec/inspect";
 import { isKey, isValue } from "./codec/values";
@@ -126,6 +127,15 @@ export function document_snapshot(doc: Document, isShallow: bool): void {
   writeSnapshot(doc, outboxWriter(), isShallow);
   sendWriter();
 }
+
+/** What makes the same document again, in the outbox: see codec/dormant.ts. */
+export function document_sleep(doc: Document): void {
+  writeDormant(doc, outboxWriter());
+  sendWriter();
+}
+
+/** The inbox's first `bytes` bytes, which `document_sleep` gave and which have just been applied, make its log. */
+export function document_relog(doc: Document, bytes: u32): void { restoreLog(doc, inboxStart(), inboxStart() + bytes); }
 
 export function document_trim(doc: Document): void { trimLog(doc); }
 export function document_log_bytes(doc: Document): u32 { return <u32>doc.log.length; }

@@ -3,15 +3,101 @@
 
 import { EventKind, Kind, Status } from '../../assembly/abi.js';
 import { LiteEngineDocument, type ElementName, type ElementRun, type EngineEvent } from './lite-document.js';
-import { outboxUnits, outboxView, outboxWords, putUnits } from './memory.js';
-import { replicaFromWords, replicaToWords } from './replica.js';
+import { outboxUnits, outboxView, outboxWords, putBytes, putUnits } from './memory.js';
+import { replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
 import { failure } from './status.js';
 import { decodeRun, putRun, type JsonValue } from './values.js';
 import * as engine from './wasm.js';
 
 export * from './lite-document.js';
 
+/** Up to so many bytes are kept as a string, one character each: a tenth of what a small array of bytes takes. */
+const stringBytesMax = 4096;
+
 export class EngineDocument extends LiteEngineDocument {
+  /** What makes the document again, while it sleeps. */
+  #asleep: string | Uint8Array | null;
+  #seqAsleep = 0;
+  #isObserved = false;
+
+  constructor(replica: ReplicaId, isAsleep = false) {
+    super(replica, isAsleep);
+    this.#asleep = isAsleep ? '' : null;
+  }
+
+  // ---- sleep --------------------------------------------------------------------------------------
+
+  override get isAsleep(): boolean { return this.#asleep !== null; }
+  protected override get isBlank(): boolean { return this.#asleep === ''; }
+  override get isFreed(): boolean { return this.#asleep === null && super.isFreed; }
+
+  /**
+   * Frees the engine's memory and keeps bytes in its place, the log included. Own ops have to be taken before. Container
+   * numbers asked for before are void. O(document).
+   *
+   * @returns false when it cannot: blocks wait in it, or there is no room for the bytes
+   */
+  override sleep(): boolean {
+    if (this.isFreed || this.waiting() > 0) return false;
+    if (this.isAsleep) return true;
+    const handle = this.live();
+    this.#seqAsleep = this.ownSeq;
+    // Nothing is changed: should memory run out, no document is lost.
+    engine.workOn(null);
+    try {
+      engine.document_sleep(handle);
+    } catch {
+      return false;
+    }
+    const bytes = outboxView();
+    this.#asleep = bytes.length > stringBytesMax ? bytes.slice() : String.fromCharCode(...bytes);
+    this.generation++;
+    super.free();
+    return true;
+  }
+
+  /**
+   * Makes it the same document again. Calls do not do that by themselves: what they bring lies in the inbox, where this
+   * needs room.
+   *
+   * @throws HeadwaterError `out_of_memory`; it still sleeps
+   */
+  override wake(): void {
+    const asleep = this.#asleep;
+    if (asleep === null) return;
+    const { generation } = this;
+    this.begin();
+    if (asleep.length > 0) this.#applyAsleep(typeof asleep === 'string' ? bytesOf(asleep) : asleep);
+    this.#asleep = null;
+    this.generation = generation;
+    if (this.#isObserved) super.observe(true);
+  }
+
+  #applyAsleep(bytes: Uint8Array): void {
+    const { generation } = this;
+    this.apply(bytes);
+    if (this.generation === generation) return;
+    putBytes(bytes);
+    engine.document_relog(this.work(), bytes.length);
+  }
+
+  override free(): void {
+    this.#asleep = null;
+    super.free();
+  }
+
+  override observe(isObserved: boolean): void {
+    this.#isObserved = isObserved;
+    if (!this.isAsleep) super.observe(isObserved);
+  }
+
+  // What is known of it while it sleeps.
+  override get ownSeq(): number { return this.isAsleep ? this.#seqAsleep : super.ownSeq; }
+  override take(): Uint8Array | null { return this.isAsleep ? null : super.take(); }
+  override tell(): Uint8Array | null { return this.isAsleep ? null : super.tell(); }
+  override waiting(): number { return this.isAsleep ? 0 : super.waiting(); }
+  override memoryBytes(): number { return this.#asleep?.length ?? super.memoryBytes(); }
+
   protected override event(kind: number, container: number, a: number, b: number, c: number): EngineEvent {
     switch (kind as EventKind) {
       case EventKind.TextInsert:
@@ -146,4 +232,10 @@ export class EngineDocument extends LiteEngineDocument {
 /** What is no u32 would cross the border as another number. */
 function checkIndex(index: number): void {
   if (index >>> 0 !== index) throw failure(Status.IndexOutOfRange, { index });
+}
+
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

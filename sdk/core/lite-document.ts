@@ -42,27 +42,46 @@ export interface ElementName { replica: ReplicaId; elem: number }
 /** Elements elem, elem + 1 … of one replica. */
 export interface ElementRun extends ElementName { count: number }
 
+/** Under a document that is freed, or asleep. */
+const nothing: Held = { handle: 0 as unknown as DocumentHandle, isFreed: true };
+
 /** What lite has: all but texts and lists. */
 export class LiteEngineDocument {
   /** Grows when a snapshot took the document's place: container numbers asked for before are void. */
   generation = 0;
-  #held: Held;
-  #keys = new Map<string, number>();
+  #held = nothing;
+  #keys: Map<string, number> | null = null;
   #replica: ReplicaId;
 
-  constructor(replica: ReplicaId) {
-    const [high, low] = replicaToWords(replica);
+  /** @param isAsleep  it takes no memory of the engine before it is woken, where it can be */
+  constructor(replica: ReplicaId, isAsleep = false) {
+    replicaToWords(replica);
     this.#replica = replica;
+    if (!isAsleep) this.begin();
+  }
+
+  /** An empty document under the engine. */
+  protected begin(): void {
+    const [high, low] = replicaToWords(this.#replica);
     engine.workOn(null);
     this.#held = { handle: engine.document_create(high, low), isFreed: false };
   }
+
+  /** It is only bytes, until it is woken; document.ts. */
+  get isAsleep(): boolean { return false; }
+
+  wake(): void {}
+  sleep(): boolean { return false; }
+
+  /** Asleep, and empty. */
+  protected get isBlank(): boolean { return false; }
 
   /** The id own ops are written under. */
   get replica(): ReplicaId { return this.#replica; }
 
   set replica(replica: ReplicaId) {
     const [high, low] = replicaToWords(replica);
-    engine.document_author(this.work(), high, low);
+    if (!this.isBlank) engine.document_author(this.work(), high, low);
     this.#replica = replica;
   }
 
@@ -78,7 +97,7 @@ export class LiteEngineDocument {
     const status = engine.document_receive(this.work(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
     if (mail(Mail.IsReplaced)) {
       this.generation++;
-      this.#keys.clear();
+      this.#keys = null;
     }
     if (status !== Status.Ok) throw failure(status, neededOp());
     return { applied: mail(Mail.Applied), duplicates: mail(Mail.Duplicates), waiting: mail(Mail.Waiting) };
@@ -160,9 +179,12 @@ export class LiteEngineDocument {
   waiting(): number { return engine.document_waiting(this.live()); }
 
   free(): void {
-    if (this.#held.isFreed) return;
-    this.#held.isFreed = true;
-    engine.document_free(this.#held.handle);
+    const held = this.#held;
+    if (held.isFreed) return;
+    held.isFreed = true;
+    engine.document_free(held.handle);
+    this.#held = nothing;
+    this.#keys = null;
   }
 
   /** It was freed, or lost when memory ran out. */
@@ -220,12 +242,13 @@ export class LiteEngineDocument {
   changes(container: number): number { return engine.container_changes(this.live(), container); }
 
   #key(key: string): number {
-    const known = this.#keys.get(key);
+    const keys = (this.#keys ??= new Map());
+    const known = keys.get(key);
     if (known !== undefined) return known;
     checkKey(key);
     const number = engine.key_open(this.work(), putString(key));
     if (number < 0) throw badKey(key);
-    this.#keys.set(key, number);
+    keys.set(key, number);
     return number;
   }
 

@@ -10,6 +10,7 @@ import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor } from '../storage/storage.js';
 import { Connection, type ConnectionOptions, type ConnectionPorts, type ConnectionStatus, type OwnBatch } from '../sync/connection.js';
 import { TabsConnection, type Line, type TabChannel, type TabPorts, type TabsHost } from '../sync/tabs-connection.js';
+import { Awake } from './awake.js';
 import { splitUpdate } from './blocks.js';
 import type { Counter } from './counter.js';
 import { Document, type Fields } from './document.js';
@@ -33,6 +34,8 @@ export interface ClientParts {
   token: ConnectionOptions['token'];
   /** Null is a client that is alone with its line, as where there are no Web Locks. */
   tabs: TabPorts | null;
+  /** Bytes of engine memory. */
+  memoryLimit: number;
 }
 
 interface Opened { document: Document<any>; replication: Replication }
@@ -83,11 +86,13 @@ export class Client {
   #closed: Promise<void> | null = null;
 
   readonly #parts: ClientParts;
+  readonly #awake: Awake;
 
   /** Apps call `open`. */
   constructor(parts: ClientParts) {
     this.#parts = parts;
     this.replica = parts.claim.replica;
+    this.#awake = new Awake(parts.memoryLimit);
     this.status = { get: () => this.#board.get(), subscribe: (listener) => this.#board.subscribe(listener) };
     const { ports, tabs, token } = parts;
     const options = { replica: this.replica, token };
@@ -101,6 +106,9 @@ export class Client {
   }
 
   get isClosed(): boolean { return this.#closed !== null; }
+
+  /** Bytes of engine memory that its documents take; see `memoryLimit` in `open`. */
+  get memoryBytes(): number { return this.#awake.bytes; }
 
   // ---- documents ----------------------------------------------------------------------------------
 
@@ -119,7 +127,7 @@ export class Client {
   async documents(): Promise<string[]> {
     this.#checkOpen();
     const stored = await this.#parts.storage.documents();
-    const edited = [...this.#opened.values()].map(({ document }) => document).filter((document) => document.version().length > 1);
+    const edited = [...this.#opened.values()].map(({ document }) => document).filter((document) => !document.isEmpty);
     return [...new Set([...stored, ...edited.map(({ id }) => id)])].sort();
   }
 
@@ -145,7 +153,7 @@ export class Client {
     this.#checkId(id);
     let opened = this.#opened.get(id);
     if (!opened) {
-      const document = new Document<any>(id, this.replica);
+      const document = new Document<any>(id, this.replica, true);
       const isReplicaUsed = this.#parts.claim.isUsed || this.#touched.has(id);
       this.#touched.add(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
@@ -394,6 +402,7 @@ export class Client {
       noted: (keys) => void storage.durable().then(() => this.#inboxes?.postMessage(keys), () => {}),
       failed: (error) => this.#fail(error),
       closed: (document, idle) => this.#forget(document, idle),
+      grew: (document) => this.#awake.grew(document),
     };
   }
 
@@ -404,6 +413,8 @@ export class Client {
   }
 
   #forget(id: string, idle: Promise<void>): void {
+    const opened = this.#opened.get(id);
+    if (opened) this.#awake.forget(opened.document);
     this.#opened.delete(id);
     this.#presences.delete(id);
     this.#settleBefore(id, idle);

@@ -34,6 +34,10 @@ export interface Attachment {
   changed(ops: number): void;
   /** An app handed in bytes of its own, and this is what was new in them. */
   imported(bytes: Uint8Array): void;
+  /** Own ops that are still in the engine are to be taken now. */
+  flush(): void;
+  /** It has been woken, or takes more memory than before. */
+  grew(): void;
   close(): void;
 }
 
@@ -43,21 +47,25 @@ export interface Attachment {
  */
 let shapes: unknown[] | null = null;
 
+/** Nobody adds to it. */
+const nobody: Set<Observed> = new Set();
+
 /** What headwater/lite calls a document: all but texts. */
 export class LiteDocument<T extends object = Fields, E extends LiteEngineDocument = LiteEngineDocument> implements Holder {
   #engine: E;
   #attachment: Attachment | null = null;
   /** Added to the engine document's own generation, so that another one's numbers are not taken for its. */
   #generationBase = 0;
-  readonly #handles = new Map<string, Observed>();
-  readonly #watched = new Set<Observed>();
-  readonly #touched = new Set<Observed>();
-  readonly #listeners = new Listeners<[{ local: boolean }]>();
-  readonly #updates = new Listeners<[Uint8Array]>();
-  readonly #calls = new CallQueue();
+  // Most documents of thousands have none of these: they are made when they are needed.
+  #handles: Map<string, Observed> | null = null;
+  #watched: Set<Observed> = nobody;
+  #touched: Set<Observed> = nobody;
+  #listeners: Listeners<[{ local: boolean }]> | null = null;
+  #updates: Listeners<[Uint8Array]> | null = null;
+  #calls: CallQueue | null = null;
   /** Of the replica that own ops are written under now. */
   #writes = memoryWrites;
-  readonly #fields = new FieldCache<T>();
+  #fields: FieldCache<T> | null = null;
   /** Hears of own edits while somebody may want to undo them. */
   history: History | null = null;
   #depth = 0;
@@ -66,6 +74,8 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   /** Somebody stores it, or has listened to it. Before that an edit ends in the engine. */
   #isHeard = false;
   #isClosed = false;
+  /** It was, since somebody last set this to false. */
+  isUsed = false;
 
   constructor(readonly id: string, replica: ReplicaId, engine = new LiteEngineDocument(replica) as E) {
     this.#engine = engine;
@@ -91,7 +101,12 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   // ---- fields -------------------------------------------------------------------------------------
 
   /** The fields, frozen; the same object until one of them changes, and unchanged fields keep their identity. */
-  get(): Readonly<Partial<T>> { return this.#fields.read(this.engine, this.generation); }
+  get(): Readonly<Partial<T>> {
+    this.#checkOpen();
+    // Asleep it does not change.
+    if (this.#engine.isAsleep && this.#fields?.isGood) return this.#fields.last;
+    return (this.#fields ??= new FieldCache<T>()).read(this.engine, this.generation);
+  }
 
   /** Everything: fields and containers, keys sorted. O(document). */
   toJSON(): JsonValue { return this.engine.toJSON(); }
@@ -147,10 +162,11 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     if (keys.length === 0 && kind !== Kind.Map) throw new HeadwaterError('invalid_argument', 'a path needs at least one key');
     this.engine.container(keys, kind); // refuses bad keys now rather than at the first edit
     const name = JSON.stringify([kind, ...keys]);
-    const known = this.#handles.get(name);
+    const handles = (this.#handles ??= new Map<string, Observed>());
+    const known = handles.get(name);
     if (known) return known as H;
     const handle = make(keys);
-    this.#handles.set(name, handle);
+    handles.set(name, handle);
     return handle;
   }
 
@@ -189,25 +205,30 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     this.#seq = seq;
     if (this.history) this.history.transaction++;
     this.#attachment?.changed(ops);
-    if (this.#updates.count > 0) this.#tellUpdate(this.#engine.tell());
+    if (this.#hasUpdates) this.#tellUpdate(this.#engine.tell());
     this.#finish(true);
   }
 
   /** Listeners that edit make transactions of their own; what these tell comes after what is being told now. */
   #finish(isLocal: boolean): void {
     if (this.#touched.size > 0) this.#flushTouched(isLocal);
-    if (this.#listeners.count > 0) this.#calls.add(() => this.#listeners.emit({ local: isLocal }));
-    this.#calls.run();
+    const listeners = this.#listeners;
+    if (listeners && listeners.count > 0) this.#call(() => listeners.emit({ local: isLocal }));
+    this.#calls?.run();
   }
+
+  #call(call: (() => void) | null): void { (this.#calls ??= new CallQueue()).add(call); }
+
+  get #hasUpdates(): boolean { return this.#updates !== null && this.#updates.count > 0; }
 
   #flushTouched(isLocal: boolean): void {
     const touched = [...this.#touched];
     this.#touched.clear();
-    for (const handle of touched) this.#calls.add(handle.flush(isLocal));
+    for (const handle of touched) this.#call(handle.flush(isLocal));
   }
 
   #tellUpdate(bytes: Uint8Array | null): void {
-    if (bytes && bytes.length > 0) this.#calls.add(() => this.#updates.emit(bytes));
+    if (bytes && bytes.length > 0) this.#call(() => this.#updates?.emit(bytes));
   }
 
   /** Own ops since the last call, for whoever stores them; null when there are none. */
@@ -217,12 +238,27 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
 
   get engine(): E {
     this.#checkOpen();
+    if (this.#engine.isAsleep) this.#wake();
+    this.isUsed = true;
     return this.#engine;
   }
 
+  #wake(): void {
+    this.#engine.wake();
+    this.#attachment?.grew();
+  }
+
+  get isAsleep(): boolean { return this.#engine.isAsleep; }
+
+  /** Nothing was ever written in it, nor came. */
+  get isEmpty(): boolean { return this.#engine.isAsleep ? this.#engine.memoryBytes() === 0 : this.engine.version().length <= 1; }
+
   get generation(): number { return this.#generationBase + this.#engine.generation; }
 
-  touched(handle: Observed): void { this.#touched.add(handle); }
+  touched(handle: Observed): void {
+    if (this.#touched === nobody) this.#touched = new Set();
+    this.#touched.add(handle);
+  }
 
   distribute(events: readonly EngineEvent[]): void {
     if (events.length === 0 || this.#watched.size === 0) return;
@@ -231,6 +267,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   }
 
   watch(handle: Observed, isWatched: boolean): void {
+    if (this.#watched === nobody) this.#watched = new Set();
     if (isWatched) this.#watched.add(handle);
     else this.#watched.delete(handle);
     this.#hear();
@@ -249,7 +286,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   subscribe(listener: (event: { local: boolean }) => void): () => void {
     this.#checkOpen();
     this.#hear();
-    return this.#listeners.add(listener);
+    return (this.#listeners ??= new Listeners()).add(listener);
   }
 
   /** Gets every update: own ops at the end of each transaction, and what came from elsewhere and was new. @returns stops it */
@@ -257,9 +294,9 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     this.#checkOpen();
     if (event !== 'update') throw new HeadwaterError('invalid_argument', `there is no event "${String(event)}"; there is "update"`);
     // Ops made before anybody listened are the past: export() has them.
-    if (this.#updates.count === 0) this.#engine.tell();
+    if (!this.#hasUpdates) this.#engine.tell();
     this.#hear();
-    return this.#updates.add(listener);
+    return (this.#updates ??= new Listeners()).add(listener);
   }
 
   // ---- bytes --------------------------------------------------------------------------------------
@@ -280,7 +317,10 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   snapshot(options?: SnapshotOptions): Uint8Array { return this.engine.snapshot(options); }
 
   /** Bytes of engine memory it takes up. */
-  get memoryBytes(): number { return this.engine.memoryBytes(); }
+  get memoryBytes(): number {
+    this.#checkOpen();
+    return this.#engine.memoryBytes();
+  }
 
   /** 16 hex digits, equal exactly when two documents have the same ops. O(document). */
   digest(): string { return this.engine.digest(); }
@@ -316,7 +356,8 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     if (this.#watched.size > 0) this.distribute(this.#engine.events());
     this.#seq = this.#engine.ownSeq;
     if (isOurs) this.#attachment?.imported(this.#engine.news(false));
-    if (this.#updates.count > 0) this.#tellUpdate(this.#engine.news(true));
+    if (this.#hasUpdates) this.#tellUpdate(this.#engine.news(true));
+    this.#attachment?.grew();
     this.#finish(false);
   }
 
@@ -330,6 +371,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
 
   /** From now on own ops are written under another id. */
   setReplica(replica: ReplicaId): void {
+    if (!this.isEmpty && this.#engine.isAsleep) this.#wake();
     this.#engine.replica = replica;
     this.#follow();
   }
@@ -349,6 +391,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     this.#follow();
     engine.observe(this.#watched.size > 0);
     for (const handle of this.#watched) handle.rebuilt();
+    this.#attachment?.grew();
     this.#finish(false);
   }
 
@@ -356,9 +399,21 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   rewrite(change: (engine: E) => void): Write {
     return this.edit(() => {
       for (const handle of this.#watched) handle.remember();
-      change(this.#engine);
+      change(this.engine);
       for (const handle of this.#watched) handle.rebuilt();
     });
+  }
+
+  /**
+   * Gives the engine's memory back, until somebody asks for something: handles, listeners and what was read stay as they are.
+   *
+   * @returns false when it cannot now, as within a transaction
+   */
+  sleep(): boolean {
+    if (this.#depth > 0 || this.isClosed) return false;
+    this.#attachment?.flush();
+    if (!this.#engine.isAsleep) this.#fields?.settle(this.#engine, this.generation);
+    return this.#engine.sleep();
   }
 
   /** Memory ran out in an engine call, which freed what was under this document. */
@@ -376,10 +431,10 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     this.#isClosed = this.isLost;
     this.#attachment?.close();
     this.#isClosed = true;
-    this.#listeners.clear();
-    this.#updates.clear();
+    this.#listeners?.clear();
+    this.#updates?.clear();
     this.#watched.clear();
-    this.#handles.clear();
+    this.#handles = null;
     this.#engine.free();
   }
 
@@ -389,7 +444,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
 }
 
 export class Document<T extends object = Fields> extends LiteDocument<T, EngineDocument> {
-  constructor(id: string, replica: ReplicaId) { super(id, replica, new EngineDocument(replica)); }
+  constructor(id: string, replica: ReplicaId, isAsleep = false) { super(id, replica, new EngineDocument(replica, isAsleep)); }
 
   getText(path: Path): Text { return this.handle(path, Kind.Text, (keys) => new Text(this, keys)); }
   getList<V = JsonValue>(path: Path): List<V> { return this.handle(path, Kind.List, (keys) => new List<V>(this, keys)); }

@@ -25,6 +25,11 @@ export interface OpenOptions {
   WebSocket?: WebSocketClass;
   /** False starts offline; connect() goes online. */
   connect?: boolean;
+  /**
+   * Bytes of engine memory for open documents, 64 MiB when left out. Past it those not used for longest are put aside as a few
+   * bytes each, and come back by themselves when something is asked of them.
+   */
+  memoryLimit?: number;
 }
 
 /**
@@ -43,7 +48,8 @@ export interface OpenParts {
 }
 
 export async function openWith(options: OpenOptions, { locks = webLocks(), channel, ports = systemPorts, retryMs }: OpenParts = {}): Promise<Client> {
-  const { name = 'headwater', token } = options;
+  const { name = 'headwater', token, memoryLimit = memoryLimitBytes } = options;
+  if (typeof memoryLimit !== 'number' || !(memoryLimit > 0)) throw new HeadwaterError('invalid_argument', 'memoryLimit is a number of bytes above 0', { memoryLimit });
   if (typeof name !== 'string') throw new HeadwaterError('invalid_argument', 'a name is a string', { name });
   const transport = transportFor(options);
   let client = null as Client | null;
@@ -53,12 +59,14 @@ export async function openWith(options: OpenOptions, { locks = webLocks(), chann
   const between = channel ?? (storage.kind === 'memory' ? undefined : webChannel());
   const at = typeof options.server === 'string' ? options.server : '';
   const tabs = locks && between ? { name: `${name}/${at}`, locks, channel: between } : null;
-  client = new Client({ name, storage, claim, ports: transport && ports(transport), token, tabs });
+  client = new Client({ name, storage, claim, ports: transport && ports(transport), token, tabs, memoryLimit });
   await client.loadRejected();
   if (!tabs) await client.resume();
   if (options.connect !== false) client.connect();
   return client;
 }
+
+const memoryLimitBytes = 64 * 2 ** 20;
 
 /** Node has channels too; see webLocks. */
 function webChannel(): TabPorts['channel'] | undefined {

@@ -16,7 +16,7 @@ function setup() {
     storage, replica, hasServer: true, newReplica: newReplicaId, alone: (_, work) => work(),
     durable: async () => {}, isUnread: () => false, isRemoved: async () => false,
     startSync() {}, push() {}, stopSync() {}, isLive: () => false, markPending: async () => {},
-    changed() {}, refused: () => [], noted() {}, closed() {}, failed: (error) => failures.push(error.code),
+    changed() {}, refused: () => [], noted() {}, closed() {}, grew() {}, failed: (error) => failures.push(error.code),
   };
   const document = new Document('d', replica);
   const replication = new Replication(document, host, { isReplicaUsed: false, after: Promise.resolve() });

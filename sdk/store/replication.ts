@@ -39,6 +39,8 @@ export interface ReplicationHost extends RecorderHost {
   /** Puts it in the inbox. @returns what is to be stored with its void */
   refused(refusal: Refusal): MetaWrite[];
   closed(document: string, idle: Promise<void>): void;
+  /** It has been woken, or takes more memory than before. */
+  grew(document: Document<any>): void;
 }
 
 /** How a document of a session starts. */
@@ -68,7 +70,7 @@ export class Replication implements Attachment {
       isSettled: () => this.exchange.isSettled,
       compact: () => this.#compact(),
     });
-    this.exchange = new Exchange(document, this.recorder, this.ledgers, host, () => this.#flush());
+    this.exchange = new Exchange(document, this.recorder, this.ledgers, host, () => this.flush());
     document.attach(this);
     if (start.isReplicaUsed) document.setReplica(host.newReplica());
     this.ready = this.#load(start);
@@ -93,7 +95,7 @@ export class Replication implements Attachment {
 
   /** Unless the server has numbers of it that we do not know of. */
   #useReplica(replica: ReplicaId): void {
-    const seq = this.document.engine.seqOf(replica);
+    const seq = this.document.isEmpty ? 0 : this.document.engine.seqOf(replica);
     if (seq < this.exchange.position.seqOf(replica)) return;
     this.document.setReplica(replica);
     this.ledgers.of(replica).markDurable(seq);
@@ -104,7 +106,7 @@ export class Replication implements Attachment {
     if (stored.cursor) this.exchange.position.load(stored.cursor);
     this.recorder.records = stored.records.length;
     const isRead = this.#readBlocks(stored);
-    if (isRead && stored.quarantined === 0) return this.document.engine.waiting() === 0;
+    if (isRead && stored.quarantined === 0) return this.document.isAsleep || this.document.engine.waiting() === 0;
     this.host.failed(new HeadwaterError('corrupt_record', `stored records of "${this.id}" were damaged and set aside; the rest is loaded`, { document: this.id, count: stored.quarantined }));
     return false;
   }
@@ -142,12 +144,12 @@ export class Replication implements Attachment {
     this.exchange.count(ops);
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    queueMicrotask(() => this.#flush());
+    queueMicrotask(() => this.flush());
   }
 
   /** Kept and sent like own ops, whoever wrote them; own ops they may build on go before them. */
   imported(bytes: Uint8Array): void {
-    this.#flush();
+    this.flush();
     const blocks = splitUpdate(bytes);
     this.exchange.count(blocks.filter(({ kind }) => kind !== 'snapshot').reduce((ops, block) => ops + opsOf(block), 0));
     this.recorder.keep(blocks, true);
@@ -160,18 +162,22 @@ export class Replication implements Attachment {
   writeAgain(changes: readonly Change[], notes: (renames: readonly Rename[]) => MetaWrite[]): Write {
     let renames: Rename[] = [];
     const write = this.document.rewrite((engine) => { renames = writeChanges(engine, changes, Date.now()); });
-    this.#flush();
+    this.flush();
     this.recorder.note(notes(renames));
     return write;
   }
 
-  #flush(): void {
+  flush(): void {
     this.#isFlushScheduled = false;
     if (this.#state === 'closed') return;
     const own = this.document.take();
     if (own) this.recorder.keep(splitUpdate(own), true);
-    if (!this.document.isClosed && this.document.engine.logBytes() > logBytesMax) this.document.engine.trim();
+    if (this.document.isClosed || this.document.isAsleep) return;
+    if (this.document.engine.logBytes() > logBytesMax) this.document.engine.trim();
+    this.grew();
   }
+
+  grew(): void { this.host.grew(this.document); }
 
   #stored(ours: Block[]): void {
     this.host.durable().then(() => {
@@ -192,7 +198,7 @@ export class Replication implements Attachment {
   /** Everything written so far is on the device. */
   async flushed(): Promise<void> {
     await this.ready;
-    this.#flush();
+    this.flush();
     await this.recorder.idle;
     await this.host.durable();
   }
@@ -205,7 +211,7 @@ export class Replication implements Attachment {
 
   close(): void {
     if (this.#state === 'closed') return;
-    this.#flush();
+    this.flush();
     this.#state = 'closed';
     this.exchange.close();
     const idle = this.recorder.close();

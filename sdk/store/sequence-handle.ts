@@ -3,6 +3,7 @@
 
 import type { EngineDocument, EngineEvent } from '../core/document.js';
 import { Handle } from './container.js';
+import { sameOf } from './fields.js';
 import { composeSplices, type Delta, type Run, type Splice } from './delta.js';
 
 export abstract class SequenceHandle<R extends Run> extends Handle<[{ delta: Delta<R>; local: boolean }], EngineDocument> {
@@ -23,7 +24,7 @@ export abstract class SequenceHandle<R extends Run> extends Handle<[{ delta: Del
   protected get contents(): R {
     const version = `${this.holder.generation}/${this.engine.changes(this.number)}`;
     if (this.#cachedAt !== version) {
-      this.#cached = Object.freeze(this.read(0, this.length));
+      this.#cached = sameOf(this.#cached, Object.freeze(this.read(0, this.length)));
       this.#cachedAt = version;
     }
     return this.#cached;
