@@ -38,12 +38,13 @@ class Listened {
 
   shown(): unknown {
     const { document, cursor } = this;
+    const fields = document.get();
     const text = document.getText('text');
     const copy = new Document('d', '7000000000000003');
     copy.import(document.export());
     const exported = copy.digest();
     copy.close();
-    return [document.digest(), document.toJSON(), document.get(), exported, text.toString(), document.getList(['a', 'list']).toArray(), cursor && text.resolve(cursor),
+    return [fields, document.digest(), document.toJSON(), exported, text.toString(), document.getList(['a', 'list']).toArray(), cursor && text.resolve(cursor),
       this.undo.canUndo, this.undo.canRedo, this.heard.splice(0), this.mirror.digest()];
   }
 }

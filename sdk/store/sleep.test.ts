@@ -163,6 +163,7 @@ describe('a client', () => {
     const client = await open({ memoryLimit: 200_000 });
     for (let i = 0; i < 100; i++) {
       client.text(`d${i}`).insert(0, words);
+      expect(client.document('d0').isAsleep).toBe(false);
       client.text('d0').slice(0, 1);
     }
     const awake = Array.from({ length: 100 }, (_, i) => i).filter((i) => !client.document(`d${i}`).isAsleep);
