@@ -1,23 +1,26 @@
 // Which of a client's documents are awake: in the engine, not only as bytes.
 //
-// When they are too many or too large, those go to sleep that were not used for longest: a clock's hand goes round, and
-// takes who has not been used since it last came by. Waking is synchronous and takes microseconds for a small document, so an
-// app need not know.
+// When they are too many or too large, those go to sleep that were not used for longest. Waking is synchronous and takes
+// microseconds for a small document, so an app need not know.
 
 /** A document as this sees it. */
 export interface Sleeper {
   readonly memoryBytes: number;
   readonly isAsleep: boolean;
-  isUsed: boolean;
+  /** What `uses.now` was when it was last asked for something. */
+  readonly usedAt: number;
   /** @returns false when it cannot now */
   sleep(): boolean;
 }
+
+/** Grows with every document that is woken: fine enough to tell who came before whom. */
+export const uses = { now: 0 };
 
 /** Small documents are cheap for the engine, but not what JavaScript keeps of one that is in use. */
 const awakeMax = 256;
 
 export class Awake {
-  /** The engine memory of each; where the hand is first. */
+  /** The engine memory of each. */
   readonly #documents = new Map<Sleeper, number>();
   #bytes = 0;
   #last: Sleeper | null = null;
@@ -37,6 +40,7 @@ export class Awake {
     // Edits are heard of in the next microtask: of those in another document before this one, now.
     const last = this.#last;
     if (last && last !== document && this.#documents.has(last)) this.#count(last, last.memoryBytes);
+    if (last !== document) uses.now++;
     this.#last = document;
     this.#count(document, document.memoryBytes);
     if (this.#isTooMuch && !this.#isMakingRoom) this.#makeRoom(document);
@@ -56,20 +60,25 @@ export class Awake {
     this.#documents.set(document, bytes);
   }
 
-  /** Twice round at most: once for the marks, once for those that cannot sleep now. */
   #makeRoom(kept: Sleeper): void {
     this.#isMakingRoom = true;
-    let looks = this.#documents.size * 2;
-    for (const document of this.#documents.keys()) {
-      if (!this.#isTooMuch || looks-- === 0) break;
-      const isUsed = document === kept || document.isUsed;
-      document.isUsed = false;
-      const isAsleep = !isUsed && document.sleep();
-      const bytes = this.#documents.get(document)!;
-      this.#documents.delete(document);
-      if (isAsleep) this.#bytes -= bytes;
-      else this.#documents.set(document, bytes);
+    const stayed = new Set([kept]);
+    try {
+      for (let next = this.#oldest(stayed); next && this.#isTooMuch; next = this.#oldest(stayed)) {
+        if (next.sleep()) this.forget(next);
+        else stayed.add(next);
+      }
+    } finally {
+      this.#isMakingRoom = false;
     }
-    this.#isMakingRoom = false;
+  }
+
+  /** O(documents awake) */
+  #oldest(except: ReadonlySet<Sleeper>): Sleeper | null {
+    let oldest: Sleeper | null = null;
+    for (const each of this.#documents.keys()) {
+      if (!except.has(each) && (!oldest || each.usedAt < oldest.usedAt)) oldest = each;
+    }
+    return oldest;
   }
 }

@@ -8,6 +8,7 @@ import { EngineDocument } from '../core/document.js';
 import { Kind, LiteEngineDocument, rootContainer, type EngineEvent, type SnapshotOptions } from '../core/lite-document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
+import { uses } from './awake.js';
 import { clearContainers } from './clear.js';
 import type { Holder, Observed } from './container.js';
 import type { History } from './history.js';
@@ -74,8 +75,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   /** Somebody stores it, or has listened to it. Before that an edit ends in the engine. */
   #isHeard = false;
   #isClosed = false;
-  /** It was, since somebody last set this to false. */
-  isUsed = false;
+  usedAt = 0;
 
   constructor(readonly id: string, replica: ReplicaId, engine = new LiteEngineDocument(replica) as E) {
     this.#engine = engine;
@@ -239,7 +239,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   get engine(): E {
     this.#checkOpen();
     if (this.#engine.isAsleep) this.#wake();
-    this.isUsed = true;
+    this.usedAt = uses.now;
     return this.#engine;
   }
 

@@ -186,20 +186,19 @@ describe('a client', () => {
   });
 });
 
-describe('the hand', () => {
+describe('room', () => {
   class Stub implements Sleeper {
-    isUsed = false;
     isAsleep = false;
-    constructor(readonly memoryBytes: number, private readonly can = true) {}
+    constructor(readonly memoryBytes: number, readonly usedAt: number, private readonly can = true) {}
     sleep(): boolean { return (this.isAsleep = this.can); }
   }
 
-  it('stops where there is room again, and leaves who cannot sleep and who has just come', () => {
+  it('is made until there is enough, and leaves who cannot sleep and who has just come', () => {
     const awake = new Awake(100);
-    const all = [new Stub(40, false), new Stub(40), new Stub(20), new Stub(50)];
+    const all = [new Stub(40, 1, false), new Stub(40, 3), new Stub(20, 2), new Stub(50, 4)];
     for (const each of all) awake.grew(each);
     expect([all.map(({ isAsleep }) => isAsleep), awake.bytes, awake.count]).toEqual([[false, true, true, false], 90, 2]);
-    const large = new Stub(500);
+    const large = new Stub(500, 0);
     awake.grew(large);
     expect([all.map(({ isAsleep }) => isAsleep), large.isAsleep, awake.bytes]).toEqual([[false, true, true, true], false, 540]);
     awake.forget(large);
