@@ -17,7 +17,9 @@ async function start(): Promise<number> {
   // What users get, on a disk: WAL, synchronous=FULL, every ack behind an fsync.
   const folder = mkdtempSync(join(tmpdir(), 'headwater-bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const server = await createServer({ database: `sqlite:${join(folder, 'data.db')}`, logLevel: 'error', console: false, ...(transport && { transport: transport as 'uws' | 'ws' }) });
+  // HEADWATER_DATABASE names another database to measure, such as a Postgres.
+  const database = process.env.HEADWATER_DATABASE || `sqlite:${join(folder, 'data.db')}`;
+  const server = await createServer({ database, logLevel: 'error', console: false, ...(transport && { transport: transport as 'uws' | 'ws' }) });
   return server.listen(0);
 }
 

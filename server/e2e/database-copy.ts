@@ -4,11 +4,11 @@
 import { decodeVersion } from '../../sdk/core/codec.js';
 import { engine } from '../engine.js';
 import { loadDocument } from '../load.js';
-import { openSqliteStore } from '../store/sqlite.js';
+import { openStore } from '../store/open.js';
 import type { Copy } from './verdict.js';
 
-export async function databaseCopy(path: string, id: string): Promise<Copy> {
-  const store = await openSqliteStore(path, { readOnly: true });
+export async function databaseCopy(database: string, id: string): Promise<Copy> {
+  const store = await openStore(database, { readOnly: true });
   try {
     const { state } = await loadDocument(store, engine, id);
     const { text = '' } = state.toJSON() as { text?: string };

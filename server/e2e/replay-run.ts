@@ -23,6 +23,8 @@ export interface ReplayOptions {
   /** How many times the server is killed with SIGKILL along the way. */
   kills?: number;
   transport?: 'uws' | 'ws';
+  /** Of the server of our own; without it a SQLite file. */
+  database?: string;
   /** A server that runs already, such as `ws://127.0.0.1:8787`, instead of one of our own. */
   server?: string;
   txnsMax?: number;
@@ -47,7 +49,7 @@ const freshMsMax = 30_000;
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const recording = readRecording(options.trace, options.txnsMax);
   const expected = endOf(recording);
-  const server = options.server ? undefined : await ServerProcess.start({ transport: options.transport });
+  const server = options.server ? undefined : await ServerProcess.start({ transport: options.transport, database: options.database });
   const document = server ? recording.name : `${recording.name}-${Date.now().toString(36)}`;
   const url = options.server ?? server!.url;
   const cast = new Cast(recording.authors, { trace: options.trace, txnsMax: options.txnsMax ?? null, server: url, document });
@@ -107,7 +109,7 @@ function copyOf({ author, text, digest, version }: AuthorResult): Copy {
  */
 async function copyAtLastAck(server: ServerProcess, document: string): Promise<Copy> {
   await server.kill();
-  const copy = await databaseCopy(server.file, document);
+  const copy = await databaseCopy(server.database, document);
   await server.resume();
   return copy;
 }

@@ -6,9 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '../../sdk/testing/seed.js';
+import { dropSchema, findPostgres, schemaName, withSchema } from '../testing/postgres.js';
 import { writeInvented } from './invented.js';
 import { replay } from './replay-run.js';
 import { findTrace } from './traces.js';
+
+const database = await findPostgres('e2e/replay');
+afterAll(() => database?.stop());
 
 const transports = ['uws', 'ws'] as const;
 const everyCopy = ['author 0', 'author 1', 'author 2', 'the database at the last ack', 'a fresh client', 'the server', 'the server, started again'];
@@ -28,6 +32,16 @@ describe('a session with one client process per author', () => {
   it.each(transports)('ends right over %s, with the server killed twice', async (transport) => {
     const result = await replay({ trace: invented, kills: 2, transport, random: dice(7) });
     expect(result).toMatchObject({ txns: 1_500, authors: 3, kills: 2, copies: everyCopy });
+  });
+
+  (database === null ? it.skip : it)('ends right on Postgres, with the server killed twice', async () => {
+    const schema = schemaName('replay');
+    try {
+      const result = await replay({ trace: invented, kills: 2, database: withSchema(database!.url, schema), random: dice(7) });
+      expect(result).toMatchObject({ txns: 1_500, authors: 3, kills: 2, copies: everyCopy });
+    } finally {
+      await dropSchema(database!.url, schema);
+    }
   });
 
   const friends = findTrace('friendsforever');

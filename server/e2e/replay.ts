@@ -1,4 +1,4 @@
-// `npm run replay -- <trace.json.gz> [--kill N] [--transport uws|ws] [--server ws://…] [--txns N]`
+// `npm run replay -- <trace.json.gz> [--kill N] [--transport uws|ws] [--database postgres://…] [--server ws://…] [--txns N]`
 //
 // Plays a recorded session through real clients and a real server. Ends with 0 and a summary, or with 1 and
 // what is wrong in one line.
@@ -8,20 +8,20 @@ import { Progress, seconds } from './progress.js';
 import { replay } from './replay-run.js';
 import type { ReplayOptions, ReplayResult } from './replay-run.js';
 
-const usage = 'usage: npm run replay -- <trace.json.gz> [--kill N] [--transport uws|ws] [--server ws://host:port] [--txns N]';
+const usage = 'usage: npm run replay -- <trace.json.gz> [--kill N] [--transport uws|ws] [--database postgres://…] [--server ws://host:port] [--txns N]';
 
 function optionsFrom(args: string[]): ReplayOptions {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { kill: { type: 'string' }, transport: { type: 'string' }, server: { type: 'string' }, txns: { type: 'string' } },
+    options: { kill: { type: 'string' }, database: { type: 'string' }, transport: { type: 'string' }, server: { type: 'string' }, txns: { type: 'string' } },
   });
-  const { transport, server } = values;
+  const { transport, server, database } = values;
   if (positionals.length !== 1) throw new Error(usage);
   if (transport !== undefined && transport !== 'uws' && transport !== 'ws') throw new Error(`--transport is uws or ws. ${usage}`);
   const kills = count('--kill', values.kill) ?? 0;
-  if (server !== undefined && (kills > 0 || transport)) throw new Error('--kill and --transport are for a server of our own: leave out --server');
-  return { trace: positionals[0], kills, transport, server, txnsMax: count('--txns', values.txns) };
+  if (server !== undefined && (kills > 0 || transport || database)) throw new Error('--kill, --transport and --database are for a server of our own: leave out --server');
+  return { trace: positionals[0], kills, transport, server, database, txnsMax: count('--txns', values.txns) };
 }
 
 function count(flag: string, value: string | undefined): number | undefined {

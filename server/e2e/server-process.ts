@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 
 export interface ServerProcessOptions {
   transport?: 'uws' | 'ws';
+  /** Instead of a SQLite file in the process's folder. */
+  database?: string;
   /** Further flags of `headwater serve`. */
   flags?: string[];
 }
@@ -29,11 +31,13 @@ const logLinesMax = 40;
 export class ServerProcess {
   readonly folder = mkdtempSync(join(tmpdir(), 'headwater-'));
   readonly file = join(this.folder, 'data.db');
-  readonly database = `sqlite:${this.file}`;
+  readonly database: string;
   #child: ChildProcess | undefined;
   #log: string[] = [];
 
-  private constructor(readonly port: number, readonly options: ServerProcessOptions) {}
+  private constructor(readonly port: number, readonly options: ServerProcessOptions) {
+    this.database = options.database ?? `sqlite:${this.file}`;
+  }
 
   static async start(options: ServerProcessOptions = {}): Promise<ServerProcess> {
     const server = new ServerProcess(await freePort(), options);

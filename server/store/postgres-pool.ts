@@ -27,10 +27,11 @@ export interface PoolOptions {
 
 const connectMsMax = 5_000;
 const pauseMsMax = 500;
-const leaveMsMax = 5_000;
+const leaveMsMax = 1_000;
 
 export class PostgresPool {
   private sql: Sql | null = null;
+  private readonly retired = new Set<Sql>();
   private isClosed = false;
   private free: number;
   private readonly waiting: (() => void)[] = [];
@@ -97,7 +98,7 @@ export class PostgresPool {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    await this.sql?.end({ timeout: 1 });
+    await Promise.all([...this.retired, ...(this.sql === null ? [] : [this.sql])].map((sql) => sql.end({ timeout: 1 })));
   }
 
   /** A connection for each call that runs: what waits does so here, and goes to the pool that is good by then. */
@@ -135,7 +136,9 @@ export class PostgresPool {
   /** What is still running on the old connections may end; nothing new goes there. */
   private retire(sql: Sql): void {
     if (this.sql === sql) this.sql = null;
-    void sql.end({ timeout: leaveMsMax / 1_000 }).catch(() => undefined);
+    if (this.retired.has(sql)) return;
+    this.retired.add(sql);
+    void sql.end({ timeout: leaveMsMax / 1_000 }).catch(() => undefined).then(() => this.retired.delete(sql));
   }
 }
 

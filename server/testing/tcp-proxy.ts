@@ -16,6 +16,8 @@ export class TcpProxy {
   /** Bytes still let through towards the database, or back from it, before everything is cut. */
   private left = { up: Infinity, down: Infinity };
   cuts = 0;
+  /** Ever taken. */
+  connections = 0;
 
   private constructor(private readonly listener: Server, private readonly target: { host: string; port: number }) {
     listener.on('connection', (near) => this.join(near));
@@ -65,6 +67,7 @@ export class TcpProxy {
   }
 
   private join(near: Socket): void {
+    this.connections += 1;
     if (this.isRefusing) return void near.destroy();
     const pair = { near, far: connect(this.target) };
     this.pairs.add(pair);
