@@ -1,21 +1,13 @@
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { decodeVersion } from '../core/codec.js';
-import { DexieStorage } from '../storage/dexie.js';
-import { openFile } from '../storage/sqlite-file.js';
-import { SqliteStorage } from '../storage/sqlite.js';
 import type { Storage } from '../storage/storage.js';
-import { SimulatedDisk } from '../testing/disk.js';
-import { FaultyIndexedDB } from '../testing/indexeddb.js';
 import { FakeLockManager } from '../testing/locks.js';
 import { Random, seedFromEnv } from '../testing/seed.js';
-import { FaultySqlite } from '../testing/sqlite.js';
 import type { Client } from './client.js';
 import { Document } from './document.js';
 import { openWith } from './open.js';
 import { compactStored } from './stored-form.js';
+import { indexeddb, memory, never, removeDisks, sqlite, type Disk } from './testing/disks.js';
 
 // A process that dies at any one storage operation of a fixed session of 200 edits, and again while it recovers. What was
 // durable is there, nothing is there twice, and no number of a replica that anybody may have seen is given out again.
@@ -23,59 +15,11 @@ import { compactStored } from './stored-form.js';
 // A peer judges: it is given every op as soon as it is durable, as a server or another device would have it. Were one lost,
 // or its number used for something else, the peer and the device would not become equal.
 
-const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'headwater-crash-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(removeDisks);
 jest.spyOn(console, 'warn').mockImplementation(() => {});
 
-/** What a device keeps its bytes in, as processes see it that die at their n-th step. */
-interface Disk {
-  open(diesAt: number): { storage: Storage; steps(): number };
-  /** The process is gone, and so is what such a disk may forget with it. */
-  died(): Promise<void>;
-}
-
-const never = Number.POSITIVE_INFINITY;
 const ids = ['a', 'b', 'c'];
 const edits = 200;
-
-function memory(keptOf: (unsynced: number) => number): Disk {
-  const disk = new SimulatedDisk();
-  return {
-    open(diesAt) {
-      const storage = disk.open();
-      let steps = 0;
-      // Each call twice: before it is done, and when it is done but not answered.
-      storage.setPlan(() => (steps += 2, steps >= diesAt ? (steps === diesAt ? 'lostAnswer' : 'failure') : null));
-      return { storage, steps: () => steps };
-    },
-    died: () => disk.powerCut(keptOf(disk.unsyncedCount)),
-  };
-}
-
-function indexeddb(): Disk {
-  const disk = new FaultyIndexedDB();
-  return {
-    open(diesAt) {
-      const environment = disk.sibling();
-      environment.setPlan((step) => (step >= diesAt ? { throws: 'UnknownError' } : null));
-      return { storage: new DexieStorage('db', { ...environment, backoffMs: [] }), steps: () => environment.stepCount };
-    },
-    died: async () => {},
-  };
-}
-
-let files = 0;
-function sqlite(): Disk {
-  const path = join(folder, `${++files}.db`);
-  return {
-    open(diesAt) {
-      const faulty = new FaultySqlite(() => openFile(path));
-      faulty.setPlan((step) => (step >= diesAt ? 'UnknownError' : null));
-      return { storage: new SqliteStorage(faulty.connect, { backoffMs: [] }), steps: () => faulty.steps };
-    },
-    died: async () => {},
-  };
-}
 
 /** Everybody else: what has reached them stays with them. */
 class Peer {
