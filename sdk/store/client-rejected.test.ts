@@ -169,6 +169,36 @@ describe('an entry of the inbox', () => {
   });
 });
 
+describe('a process that dies after it heard of a refusal and before that is stored', () => {
+  it('leaves the write un-acked, whatever was stored meanwhile, and the next session is told', async () => {
+    const device = world.device();
+    const storage = device.storage();
+    const client = await world.open(device, { storage });
+    await client.text('d').insert(0, 'good').acked;
+    await client.flushed();
+    storage.delayMs = 60;
+    storage.setPlan((_, call) => (call === 'load' ? 'hang' : null));
+    const refused = inAnHour(() => client.document('d').set('mark', 1));
+    await refused.durable;
+    // One is on its way to the disk while the refusal comes, and the next one waits in line with the position.
+    const first = client.counter('d').increment();
+    await new Promise((resolve) => { setImmediate(resolve); });
+    const second = client.counter('d').increment();
+    expect(await refused.acked.then(() => 'acked', ({ code }) => code)).toBe('clock_drift');
+    expect(first.state).toBe('local');
+    await second.durable;
+    expect(client.rejected).toEqual([]);
+    storage.setPlan(() => 'hang');
+    client.disconnect();
+    world.clients.splice(world.clients.indexOf(client), 1);
+    const next = await world.open(device);
+    await next.document('d').ready;
+    await until('it is told again', () => next.rejected.length === 1);
+    expect([next.rejected[0].code, next.document('d').toJSON()]).toEqual(['clock_drift', { counter: 2, text: 'good' }]);
+    await world.agree('d', [next, await world.open()]);
+  });
+});
+
 describe('writes that build on a refused one', () => {
   it('are in the inbox too, and all together are written again in their order', async () => {
     const client = await world.open();
