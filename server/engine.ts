@@ -24,6 +24,8 @@ export type Block = BatchInfo;
 
 export interface Engine {
   create(): DocumentState;
+  /** A document to write in. */
+  author(replica: ReplicaId): EngineDocument;
   /** @throws HeadwaterError `invalid_update` */
   readBlocks(update: Uint8Array): Block[];
   voidOf(batch: Uint8Array): Uint8Array;
@@ -34,6 +36,7 @@ export interface Engine {
 export const engine: Engine = {
   // The server writes no ops of its own; the id only fills the place.
   create: () => new EngineDocument(newReplicaId()),
+  author: (replica) => new EngineDocument(replica),
   readBlocks,
   voidOf,
   encodeVersion,

@@ -1,6 +1,6 @@
 // One push on its way through a room: who sent it and how much of it still waits for an answer.
 
-import type { ErrorCode } from '../sdk/core/errors.js';
+import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 
 export interface Rejection {
@@ -17,6 +17,26 @@ export interface Author {
   rejected(document: string, rejection: Rejection): void;
   /** Nothing of the rest of a push was taken. `protocol_error` ends the author's connection. */
   failed(document: string, code: 'missing_dependency' | 'unavailable' | 'protocol_error', message: string): void;
+}
+
+/** An author who waits for one answer. */
+export class Answer implements Author {
+  error: HeadwaterError | null = null;
+  readonly acks: { replica: ReplicaId; seq: number }[] = [];
+  readonly rejections: Rejection[] = [];
+
+  acked(_: string, entries: { replica: ReplicaId; seq: number }[]): void {
+    this.acks.push(...entries);
+  }
+
+  rejected(document: string, rejection: Rejection): void {
+    this.rejections.push(rejection);
+    this.error ??= new HeadwaterError(rejection.code, rejection.message, { document });
+  }
+
+  failed(document: string, code: ErrorCode, message: string): void {
+    this.error ??= new HeadwaterError(code, message, { document });
+  }
 }
 
 export class Push {

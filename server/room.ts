@@ -9,6 +9,7 @@ import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
 import type { BusMessage } from './bus/bus.js';
+import type { EngineDocument } from '../sdk/core/document.js';
 import type { Block, DocumentState, Engine } from './engine.js';
 import type { CommitSink, GroupCommit } from './group-commit.js';
 import type { Heads } from './heads.js';
@@ -19,7 +20,7 @@ import { LogTail } from './log-tail.js';
 import type { Log } from './log.js';
 import type { Node, Nodes } from './nodes.js';
 import { Presence, type PresenceVerdict } from './presence.js';
-import { Acks, Push, type Author, type Rejection } from './push.js';
+import { Acks, Answer, Push, type Author, type Rejection } from './push.js';
 import { SnapshotPlan } from './snapshots.js';
 import { checksum } from './store/checksum.js';
 import type { Append, Appended, LoggedRange, Projected, Store } from './store/store.js';
@@ -165,6 +166,32 @@ export class Room implements CommitSink<Pending> {
     this.lastUsedMs = this.context.now();
     void this.takeAll();
     return push.settled;
+  }
+
+  /**
+   * Writes as `replica`, on the state as it is now. O(document): the room's own state is everybody's, so a copy is written in.
+   * Not to be called again with the same replica before it has resolved.
+   *
+   * @throws HeadwaterError what refused it, `unavailable` when it was not stored, and whatever `change` throws
+   */
+  async edit(replica: ReplicaId, change: (state: EngineDocument) => void): Promise<void> {
+    while (this.reloading !== null) await this.reloading;
+    const bytes = this.write(replica, change);
+    if (bytes === null) return;
+    const answer = new Answer();
+    await this.push(answer, bytes);
+    if (answer.error !== null) throw answer.error;
+  }
+
+  private write(replica: ReplicaId, change: (state: EngineDocument) => void): Uint8Array | null {
+    const copy = this.context.engine.author(replica);
+    try {
+      copy.apply(this.state.snapshot(), { wait: false });
+      change(copy);
+      return copy.take();
+    } finally {
+      copy.free();
+    }
   }
 
   /** One push after another. It runs through without waiting, unless a repeated batch must be looked up. */

@@ -9,7 +9,7 @@ import { Kind, LiteEngineDocument, rootContainer, type EngineEvent, type Snapsho
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { uses } from './awake.js';
-import { clearContainers } from './clear.js';
+import { clearContainers } from '../core/clear.js';
 import type { Holder, Observed } from './container.js';
 import type { History } from './history.js';
 import { Counter } from './counter.js';

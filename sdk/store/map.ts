@@ -3,7 +3,7 @@
 import { Kind } from '../core/lite-document.js';
 import { containerToJSON } from '../core/json.js';
 import type { JsonValue } from '../core/values.js';
-import { clearContainers } from './clear.js';
+import { clearContainers } from '../core/clear.js';
 import { SimpleHandle, type Holder } from './container.js';
 import type { Write } from './write.js';
 

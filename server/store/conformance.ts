@@ -217,6 +217,27 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect(answers.map((answer) => answer.lsn)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     });
 
+    it('tells who wrote what and when, and where the log stood at a time', async () => {
+      const before = Date.now();
+      await store.append([entry('a', ada, 1, 'one', 3), { ...entry('a', bob, 1, 'no'), voidCode: 'too_large' }]);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      const between = Date.now();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await store.append([entry('a', ada, 4, 'three')]);
+      const history = await store.readHistory('a', 0, 10);
+      expect(history).toMatchObject([
+        { lsn: 1, replica: ada, seqFrom: 1, seqTo: 3, voidCode: null, bytes: 3 },
+        { lsn: 2, replica: bob, seqFrom: 1, seqTo: 1, voidCode: 'too_large', bytes: 2 },
+        { lsn: 3, replica: ada, seqFrom: 4, seqTo: 4, voidCode: null, bytes: 5 },
+      ]);
+      for (const { atMs } of history) expect(Math.abs(atMs - before)).toBeLessThan(10_000);
+      expect((await store.readHistory('a', 1, 1)).map(({ lsn }) => lsn)).toEqual([2]);
+      expect([await store.readHistory('a', 3, 10), await store.readHistory('nowhere', 0, 10)]).toEqual([[], []]);
+      const times = [before - 60_000, between, Date.now() + 60_000, history[2].atMs];
+      expect(await Promise.all(times.map((time) => store.lsnAt('a', time)))).toEqual([0, 2, 3, 3]);
+      expect(await store.lsnAt('nowhere', between)).toBe(0);
+    });
+
     describe('compaction', () => {
       const later = () => Date.now() + 60_000;
       const hour = 3_600_000;

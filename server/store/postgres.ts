@@ -17,7 +17,7 @@ import { SettledPositions } from './postgres-positions.js';
 import { migrate, quoted, schemaVersion, type SchemaVersion } from './postgres-schema.js';
 import { numbersOf, textsOf } from './postgres-values.js';
 import type {
-  Acl, Append, Appended, CorruptRecord, DataTable, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, Projected, Store, StoredSnapshot,
+  Acl, Append, Appended, CorruptRecord, DataTable, Dismissal, DocumentRow, HistoryEntry, LoggedRange, LogEntry, LogSlice, Projected, Store, StoredSnapshot,
 } from './store.js';
 
 export interface PostgresStoreOptions {
@@ -146,6 +146,23 @@ class PostgresStore implements Store, DataTable {
       seqFrom: Number(row.seq_from), seqTo: Number(row.seq_to), voidCode: row.void_code, bytes: bytesOf(row.bytes),
       isCorrupt: checksum(bytesOf(row.bytes)) !== Number(row.checksum),
     }));
+  }
+
+  async readHistory(document: string, lsn: Lsn, limit: number): Promise<HistoryEntry[]> {
+    const rows = await this.read((sql) => sql`
+      select lsn, extract(epoch from at) * 1000 as at, replica, seq_from, seq_to, void_code, length(bytes) as length from changes
+      where document = (select number from documents where id = ${document}) and lsn > ${lsn} order by lsn limit ${limit}`);
+    return rows.map((row) => ({
+      lsn: Number(row.lsn), atMs: Math.floor(Number(row.at)), replica: row.replica as string, seqFrom: Number(row.seq_from), seqTo: Number(row.seq_to),
+      voidCode: row.void_code as ErrorCode | null, bytes: Number(row.length),
+    }));
+  }
+
+  async lsnAt(document: string, timeMs: number): Promise<Lsn> {
+    const [row] = await this.read((sql) => sql`
+      select coalesce(max(lsn), 0) as lsn from changes
+      where document = (select number from documents where id = ${document}) and at < to_timestamp((${timeMs}::float8 + 1) / 1000)`);
+    return Number(row.lsn);
   }
 
   async findRange(document: string, replica: string, seqFrom: number, seqTo: number): Promise<LoggedRange | 'compacted' | null> {

@@ -8,7 +8,7 @@ import { compactedAt } from './compacted.js';
 import { migrate } from './sqlite-schema.js';
 import { openDriver, type Driver, type Row } from '../../sdk/driver/sqlite.js';
 import type { Level } from '../access/level.js';
-import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, StoredSnapshot } from './store.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, HistoryEntry, LoggedRange, LogEntry, LogSlice, StoredSnapshot } from './store.js';
 
 const pageRows = 4_096;
 
@@ -103,6 +103,17 @@ export class SqliteLog {
   bytesSince(document: string, lsn: number): number {
     const number = this.numberOf(document);
     return number === null ? 0 : Number(this.statements.bytesSince.get(number, lsn)!.total ?? 0);
+  }
+
+  readHistory(document: string, lsn: number, limit: number): HistoryEntry[] {
+    return this.statements.history.all(this.numberOf(document) ?? 0, lsn, limit).map((row) => ({
+      lsn: Number(row.lsn), atMs: Number(row.at_ms), replica: String(row.replica), seqFrom: Number(row.seq_from), seqTo: Number(row.seq_to),
+      voidCode: row.void_code as ErrorCode | null, bytes: Number(row.length),
+    }));
+  }
+
+  lsnAt(document: string, timeMs: number): number {
+    return Number(this.statements.lsnAt.get(this.numberOf(document) ?? 0, timeMs)?.lsn ?? 0);
   }
 
   findRange(document: string, replica: string, seqFrom: number, seqTo: number): LoggedRange | 'compacted' | null {
@@ -352,6 +363,11 @@ function prepareAll(driver: Driver) {
       `select position, id, lsn, replica, seq_from, seq_to, void_code, checksum, bytes
        from log join documents on number = document where position > ? order by position limit ?`,
     ),
+    history: prepare(
+      `select lsn, at_ms, replica, seq_from, seq_to, void_code, length(bytes) as length from log
+       where document = ? and lsn > ? order by lsn limit ?`,
+    ),
+    lsnAt: prepare('select max(lsn) as lsn from log where document = ? and at_ms <= ?'),
     bytesSince: prepare('select sum(length(bytes)) as total from log where document = ? and lsn > ?'),
     range: prepare(
       'select lsn, seq_from, checksum, void_code from log where document = ? and replica = ? and seq_to = ?',

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import { packAppends, type Call, type Reply } from './sqlite-call.js';
 import type { Level } from '../access/level.js';
-import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, LoggedRange, LogEntry, LogSlice, Store, StoredSnapshot } from './store.js';
+import type { Acl, Append, Appended, CorruptRecord, Dismissal, DocumentRow, HistoryEntry, LoggedRange, LogEntry, LogSlice, Store, StoredSnapshot } from './store.js';
 
 interface Waiting {
   resolve(result: never): void;
@@ -86,6 +86,14 @@ class SqliteStore implements Store {
 
   listDocuments(after: string, limit: number): Promise<DocumentRow[]> {
     return this.calls.call('listDocuments', [after, limit]);
+  }
+
+  readHistory(document: string, lsn: number, limit: number): Promise<HistoryEntry[]> {
+    return this.calls.call('readHistory', [document, lsn, limit]);
+  }
+
+  lsnAt(document: string, timeMs: number): Promise<number> {
+    return this.calls.call('lsnAt', [document, timeMs]);
   }
 
   compact(document: string, beforeMs: number, rowsMax: number): Promise<number> {

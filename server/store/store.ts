@@ -62,6 +62,19 @@ export interface LogEntry {
   isCorrupt: boolean;
 }
 
+/** An entry of a document's log, without its bytes. */
+export interface HistoryEntry {
+  lsn: Lsn;
+  /** When it was logged, in ms since 1970, by the clock of the database. 0: before this was kept. */
+  atMs: number;
+  replica: ReplicaId;
+  seqFrom: number;
+  seqTo: number;
+  /** Why the batch was refused, when the entry stands for one that was. */
+  voidCode: ErrorCode | null;
+  bytes: number;
+}
+
 export interface StoredSnapshot {
   lsn: Lsn;
   bytes: Uint8Array;
@@ -154,6 +167,10 @@ export interface Store extends AccessRecords {
    * is committed but may still be overtaken is left for the next call.
    */
   readAll(position: number, rowsMax: number): Promise<LogEntry[]>;
+  /** What the log says of its entries after `lsn`, oldest first; those that are gone are left out. */
+  readHistory(document: string, lsn: Lsn, limit: number): Promise<HistoryEntry[]>;
+  /** The last entry that was logged by then, of those that are still there; 0 when there is none. */
+  lsnAt(document: string, timeMs: number): Promise<Lsn>;
   /** The log row of exactly these seqs, or null; 'compacted' when it is gone and nobody can say any more what it held. */
   findRange(document: string, replica: ReplicaId, seqFrom: number, seqTo: number): Promise<LoggedRange | 'compacted' | null>;
   /** The newest snapshot that passes its checksum, of those up to `through`. */

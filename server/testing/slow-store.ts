@@ -59,6 +59,8 @@ export class SlowStore implements Store {
   async readSnapshot(document: string) { return this.log.readSnapshot(document); }
   async writeSnapshot(document: string, lsn: number, bytes: Uint8Array) { this.log.writeSnapshot(document, lsn, bytes); }
   async listDocuments(after: string, limit: number) { return this.log.listDocuments(after, limit); }
+  async readHistory(document: string, lsn: number, limit: number) { return this.log.readHistory(document, lsn, limit); }
+  async lsnAt(document: string, timeMs: number) { return this.log.lsnAt(document, timeMs); }
   async compact(document: string, beforeMs: number, rowsMax: number) { return this.log.compact(document, beforeMs, rowsMax); }
   async findCompactable(beforeMs: number, limit: number) { return this.log.findCompactable(beforeMs, limit); }
   async corruptRecords() { return this.log.corruptRecords(); }

@@ -38,6 +38,8 @@ export class ServerStore implements Store {
     return this.#call('writeSnapshot', () => this.log.writeSnapshot(document, lsn, own), true);
   }
   listDocuments(after: string, limit: number) { return this.#call('listDocuments', () => this.log.listDocuments(after, limit)); }
+  async readHistory() { return []; }
+  async lsnAt() { return 0; }
   /** A simulated log is kept whole. */
   async compact() { return 0; }
   async findCompactable() { return []; }

@@ -1,8 +1,13 @@
 // Deleting a key that holds containers: what this replica sees in them goes, op by op, so that what a peer adds at the
 // same time stays, as it would had it been one value.
 
-import { Kind, type EngineEvent, type LiteEngineDocument } from '../core/lite-document.js';
-import type { History } from './history.js';
+import { Kind, type EngineEvent, type LiteEngineDocument } from './lite-document.js';
+
+/** Whoever may want to undo it. */
+interface History {
+  /** The container is about to be emptied. */
+  clearing(container: number, kind: Kind): void;
+}
 
 /** Empties every container under one key of a map, depth first. @returns what that changed, for those who listen */
 export function clearContainers(engine: LiteEngineDocument, parent: number, key: string, nowMs: number, history: History | null): EngineEvent[] {
