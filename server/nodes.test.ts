@@ -13,7 +13,7 @@ import { silentLog } from './log.js';
 import { Nodes, type Node } from './nodes.js';
 import { createServer, type Server, type ServerOptions } from './server.js';
 import { dropSchema, findPostgres, schemaName, withSchema } from './testing/postgres.js';
-import { describeRedis, TestRedis } from './testing/redis.js';
+import { hasRedis, TestRedis } from './testing/redis.js';
 import { TestWebSocket } from './transport/ws.js';
 
 const toClose: (() => unknown)[] = [];
@@ -60,7 +60,7 @@ describe('two nodes with nothing between them', () => {
   });
 });
 
-describeRedis()('two nodes with a Redis between them', () => {
+(hasRedis() ? describe : describe.skip)('two nodes with a Redis between them', () => {
   let redis: TestRedis;
   // Nothing is found by looking at the log: what arrives was told.
   const told: Partial<Limits> = { headCheckMs: 0, nodeSilenceMsMax: 2_500 };

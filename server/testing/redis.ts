@@ -3,7 +3,6 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { describe } from '@jest/globals';
 import { Redis } from 'ioredis';
 
 export class TestRedis {
@@ -54,12 +53,12 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** `describe`, or its `skip` with a line that says so. */
-export function describeRedis(): typeof describe | typeof describe.skip {
-  if (spawnSync('redis-server', ['--version']).status === 0) return describe;
+/** Whether one can be started; says so when not. @throws Error when one is required and there is none */
+export function hasRedis(): boolean {
+  if (spawnSync('redis-server', ['--version']).status === 0) return true;
   if (process.env.HEADWATER_REQUIRE_REDIS === '1') throw new Error('no redis-server found, and HEADWATER_REQUIRE_REDIS asks for one');
   console.warn('skipped: there is no redis-server on this machine');
-  return describe.skip;
+  return false;
 }
 
 async function freePort(): Promise<number> {
