@@ -20,6 +20,7 @@ export { DocumentSet, DocumentSet as Set } from './store/set.js';
 export { List } from './store/list.js';
 export { DocumentMap, DocumentMap as Map } from './store/map.js';
 export { Presence, type Peer, type Present } from './store/presence.js';
+export { type User } from './sync/session-state.js';
 export { type Undo, type UndoEvent, type UndoOptions } from './store/undo.js';
 export { type Delta } from './store/delta.js';
 export { type Write, type WriteState } from './store/write.js';

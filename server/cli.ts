@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { HeadwaterError } from '../sdk/core/errors.js';
+import { token, type TokenCommand } from './access/token-command.js';
 import { configFromEnvironment, type ServerConfigInput } from './config.js';
 import { inspect } from './inspect.js';
 import { serve } from './main.js';
@@ -15,6 +16,7 @@ const help = `headwater — a local-first sync server
   headwater inspect [database] [document]   what a database holds: documents, positions, state
   headwater migrate [database]              bring a database up to this version; serve does so too
   headwater compact [database]              let go of old log entries that snapshots stand for; serve does so too
+  headwater token --user <id> [flags]       a token to develop with
 
 Flags of serve, each with its mirror in the environment:
   --port <n>           port to listen on, 0 for any        HEADWATER_PORT        8787
@@ -26,15 +28,30 @@ Flags of serve, each with its mirror in the environment:
   --log-level <name>   debug, info, warn, error, silent    HEADWATER_LOG_LEVEL   info
   --console <bool>     serve the console's page at /       HEADWATER_CONSOLE     true
 
+Who may come in. With any of the first three the server may listen on every host; several keys while they change:
+  --jwt-secret <text>       HS256, 32 bytes at least, or file:<path>      HEADWATER_JWT_SECRET
+  --jwt-public-key <file>   PEM of an RSA, P-256, P-384 or Ed25519 key    HEADWATER_JWT_PUBLIC_KEY
+  --jwks <file or url>      a JSON Web Key Set                            HEADWATER_JWKS
+  --jwt-issuer <text>       what iss must be                              HEADWATER_JWT_ISSUER
+  --jwt-audience <text>     what aud must be                              HEADWATER_JWT_AUDIENCE
+  --origins <origin>        pages that may connect; * is all              HEADWATER_ORIGINS
+  --trust-proxy <bool>      X-Forwarded-For is a proxy's, and true        HEADWATER_TRUST_PROXY   false
+
 Flags of inspect, migrate and compact:
   --database <url>     the same, instead of the first argument
   --json               machine-readable (inspect)
   --retention <time>   younger log entries stay: 7d, 12h, 30m (compact; 7d)
 
+Flags of token:
+  --secret <text>            the server's, or file:<path>     HEADWATER_JWT_SECRET
+  --user <id>                whose it is
+  --name <text>              what others see
+  --permission <p>=<level>   as 'todo-*=write'; none, read, write or admin; may be repeated
+  --expires <time>           90s, 30m, 1h, 7d                 1h
+  --jwt-issuer, --jwt-audience as the server asks for them
+
   headwater --help, headwater --version
 `;
-
-const later = ['token'];
 
 const flags = {
   port: { type: 'string' },
@@ -44,6 +61,18 @@ const flags = {
   transport: { type: 'string' },
   'log-level': { type: 'string' },
   console: { type: 'string' },
+  'jwt-secret': { type: 'string', multiple: true },
+  'jwt-public-key': { type: 'string', multiple: true },
+  jwks: { type: 'string' },
+  'jwt-issuer': { type: 'string' },
+  'jwt-audience': { type: 'string' },
+  origins: { type: 'string', multiple: true },
+  'trust-proxy': { type: 'string' },
+  secret: { type: 'string' },
+  user: { type: 'string' },
+  name: { type: 'string' },
+  permission: { type: 'string', multiple: true },
+  expires: { type: 'string' },
   json: { type: 'boolean' },
   retention: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -59,7 +88,7 @@ async function main(): Promise<void> {
   if (command === 'inspect') return print(await inspect(inspectOptions(values, rest)));
   if (command === 'compact') return compact(inspectOptions(values, rest).database, values.retention, (line) => process.stderr.write(line)).then(print);
   if (command === 'migrate') return print(await migrate(inspectOptions(values, rest).database));
-  if (later.includes(command)) throw usage(`${command} is not in this version`);
+  if (command === 'token') return print(await token(tokenOptions(values)));
   throw usage(`there is no command ${command}`);
 }
 
@@ -73,10 +102,27 @@ function parse() {
   }
 }
 
-function serveOptions({ port, host, database, redis, transport, console, 'log-level': logLevel }: Values): ServerConfigInput {
-  const given = { port, host, database, redis, transport, console, logLevel };
-  const flagged = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...configFromEnvironment(process.env), ...flagged };
+const serveFlags = [
+  'port', 'host', 'database', 'redis', 'transport', 'console', 'log-level', 'jwt-secret', 'jwt-public-key', 'jwks', 'jwt-issuer', 'jwt-audience',
+  'origins', 'trust-proxy',
+] as const;
+
+function serveOptions(values: Values): ServerConfigInput {
+  const flagged = serveFlags.flatMap((flag) => (values[flag] === undefined ? [] : [[optionOf(flag), values[flag]]]));
+  return { ...configFromEnvironment(process.env), ...Object.fromEntries(flagged) };
+}
+
+/** --log-level is logLevel. */
+function optionOf(flag: string): string {
+  return flag.replace(/-[a-z]/g, (letter) => letter[1].toUpperCase());
+}
+
+function tokenOptions({ secret, user, name, permission = [], expires = '1h', ...values }: Values): TokenCommand {
+  const { jwtSecret, jwtIssuer, jwtAudience } = configFromEnvironment(process.env);
+  return {
+    secret: secret ?? jwtSecret?.[0], user, name, permission, expires,
+    issuer: values['jwt-issuer'] ?? jwtIssuer, audience: values['jwt-audience'] ?? jwtAudience,
+  };
 }
 
 function inspectOptions(values: Values, rest: string[]) {

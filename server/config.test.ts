@@ -9,6 +9,7 @@ describe('config', () => {
   it('has a default for everything', () => {
     expect(parseConfig({})).toEqual({
       database: 'sqlite:./data/headwater.db', port: 8787, host: '127.0.0.1', logLevel: 'info', console: true, limits: defaultLimits,
+      jwtSecret: [], jwtPublicKey: [], trustProxy: false,
     });
   });
 
@@ -45,9 +46,9 @@ describe('a request', () => {
   );
 
   it('without a Host, or with one that does not parse, is refused', () => {
-    expect(refusalOf({ host: '', origin: '' })).not.toBeNull();
-    expect(refusalOf({ host: 'a b', origin: '' })).not.toBeNull();
-    expect(refusalOf({ host: 'localhost@evil.example', origin: '' })).not.toBeNull();
-    expect(refusalOf({ host: 'localhost:8787', origin: '' })).toBeNull();
+    const rule = { hasAccounts: false, allowed: null };
+    for (const host of ['', 'a b', 'localhost@evil.example']) expect(refusalOf({ host, origin: '' }, rule)).not.toBeNull();
+    expect(refusalOf({ host: 'localhost:8787', origin: '' }, rule)).toBeNull();
+    expect(refusalOf({ host: 'sync.example', origin: '' }, { hasAccounts: true, allowed: null })).toBeNull();
   });
 });

@@ -5,10 +5,22 @@ import { z } from 'zod';
 import { HeadwaterError } from '../sdk/core/errors.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { logLevels } from './log.js';
-import { isLoopbackName } from './origin.js';
+import { isLoopbackName, normalOrigin } from './origin.js';
 
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
 const limit = z.number().int().nonnegative();
+
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+/** One, or several. */
+const list = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+const origins = list.transform((given, context) => given.map((text) => {
+  try {
+    return normalOrigin(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'an origin looks like https://app.example, without a path; * is all' });
+    return z.NEVER;
+  }
+}));
 
 const schema = z.strictObject({
   /**
@@ -24,7 +36,20 @@ const schema = z.strictObject({
   transport: z.enum(['uws', 'ws']).optional(),
   logLevel: z.enum(logLevels).default('info'),
   /** Whether the console's page is served at `/`. */
-  console: z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).default(true),
+  console: flag.default(true),
+  /** Secrets of tokens by HS256, or `file:<path>`; several while they are being changed. */
+  jwtSecret: list.default([]),
+  /** Public keys in PEM, or files of them. */
+  jwtPublicKey: list.default([]),
+  /** A file or URL of a JSON Web Key Set. */
+  jwks: z.string().min(1).optional(),
+  /** What a token's `iss` and `aud` must be. */
+  jwtIssuer: z.string().min(1).optional(),
+  jwtAudience: z.string().min(1).optional(),
+  /** Pages that may use the server; by default those of this machine, and with accounts those of the server's own host. */
+  origins: origins.optional(),
+  /** There is a proxy before the server, and its X-Forwarded-For is true. */
+  trustProxy: flag.default(false),
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit.optional()]))).default({}),
 });
 
@@ -39,6 +64,13 @@ export interface ServerConfigInput {
   transport?: 'uws' | 'ws';
   logLevel?: (typeof logLevels)[number];
   console?: boolean | string;
+  jwtSecret?: string | string[];
+  jwtPublicKey?: string | string[];
+  jwks?: string;
+  jwtIssuer?: string;
+  jwtAudience?: string;
+  origins?: string | string[];
+  trustProxy?: boolean | string;
   limits?: Partial<Limits>;
 }
 
@@ -72,17 +104,25 @@ export function assertLoopback(host: string): void {
   if (isLoopbackName(host)) return;
   throw new HeadwaterError(
     'not_authorized',
-    `not listening on ${host}: no authentication is configured, so the server stays on loopback; use --host 127.0.0.1`,
+    `not listening on ${host}: no authentication is configured, so the server stays on loopback; use --host 127.0.0.1, or say who may come in: --jwt-secret, --jwt-public-key or --jwks`,
     { host },
   );
 }
 
+const singles = ['database', 'redis', 'port', 'host', 'transport', 'logLevel', 'console', 'jwks', 'jwtIssuer', 'jwtAudience', 'trustProxy'];
+/** Their parts stand apart by white space or commas. */
+const lists = ['jwtSecret', 'jwtPublicKey', 'origins'];
+
 /** The environment's part: HEADWATER_LOG_LEVEL is logLevel. Unset and empty are the same. */
 export function configFromEnvironment(environment: NodeJS.ProcessEnv): ServerConfigInput {
-  const input: Record<string, string> = {};
-  for (const name of ['database', 'redis', 'port', 'host', 'transport', 'logLevel', 'console']) {
+  const input: Record<string, string | string[]> = {};
+  for (const name of singles) {
     const value = environment[environmentName(name)];
     if (value) input[name] = value;
+  }
+  for (const name of lists) {
+    const value = environment[environmentName(name)];
+    if (value) input[name] = value.includes('-----BEGIN') ? [value] : value.split(/[\s,]+/).filter((part) => part !== '');
   }
   return input as ServerConfigInput;
 }

@@ -1,19 +1,24 @@
 // One socket and its session: frames in, effects out. The rules are in session.ts; here is only their I/O.
 
-import { HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
+import { asHeadwaterError, HeadwaterError, type ErrorCode } from '../sdk/core/errors.js';
 import type { ReplicaId } from '../sdk/core/replica.js';
 import { decodeFrame } from '../sdk/wire/frame.js';
 import type { Lsn, Message } from '../sdk/wire/message.js';
+import type { Access } from './access/access.js';
+import type { Identity } from './access/identity.js';
+import { allows, type Level } from './access/level.js';
+import { Permits } from './access/permits.js';
 import * as closeCodes from '../sdk/wire/close-codes.js';
 import { CatchUp, noWait, unreadableLsn } from './catch-up.js';
 import type { Budget } from './flow.js';
 import type { Log } from './log.js';
 import type { Author, Rejection } from './push.js';
-import type { Room } from './room.js';
+import { presenceMessage, type Room } from './room.js';
 import type { Rooms } from './rooms.js';
-import { newSession, step, type SessionEffect, type SessionEvent, type SessionSettings, type SessionState } from './session.js';
+import { newSession, notAllowed, step, type SessionEffect, type SessionEvent, type SessionSettings, type SessionState } from './session.js';
 import type { Store, StoredSnapshot } from './store/store.js';
-import type { Socket, SocketEvents } from './transport/transport.js';
+import type { Socket, SocketEvents, Visit } from './transport/transport.js';
+import { Turnstile } from './turnstile.js';
 
 export interface ConnectionContext extends SessionSettings {
   rooms: Rooms;
@@ -23,6 +28,11 @@ export interface ConnectionContext extends SessionSettings {
   uncommitted: Budget;
   now(): number;
   encode(message: Message): Uint8Array;
+  /** Null: no accounts, everybody may do everything. */
+  access: Access | null;
+  /** @returns false when there are too many connections of that user */
+  entered(user: string): boolean;
+  left(user: string): void;
   closed(connection: Connection): void;
 }
 
@@ -41,13 +51,35 @@ export class Connection implements SocketEvents, Author {
   private drained: (() => void)[] = [];
   private turn = 0;
 
-  constructor(readonly socket: Socket, private readonly context: ConnectionContext) {
-    this.state = newSession(context.now());
+  private identity: Identity | null = null;
+  /** The token of the handshake, until hello comes. */
+  private token: string | undefined;
+  private readonly permits: Permits | null;
+  private readonly turnstile: Turnstile;
+
+  constructor(readonly socket: Socket, private readonly visit: Visit, private readonly context: ConnectionContext) {
+    const { access, limits, now } = context;
+    this.state = newSession(now());
+    this.token = visit.token;
+    this.permits = access && new Permits((document) => access.levelOf(this.identity!, document));
+    this.turnstile = new Turnstile(limits, now, (frame) => this.read(frame), () => this.flooded());
+  }
+
+  get user(): string | null {
+    return this.identity?.user ?? null;
   }
 
   // ── from the socket ───────────────────────────────────────────────────────────────────────────
 
   frame(bytes: Uint8Array): void {
+    if (this.state.phase !== 'closed') this.turnstile.push(bytes);
+  }
+
+  private read(bytes: Uint8Array): void {
+    const { helloBytesMax } = this.context.limits;
+    if (this.state.phase !== 'open' && bytes.length > helloBytesMax) {
+      return this.handle({ type: 'malformed', code: 'too_large', reason: `a frame before welcome has at most ${helloBytesMax} bytes` });
+    }
     let message: Message;
     try {
       ({ message } = decodeFrame(bytes, this.context.limits.frameBytesMax));
@@ -68,8 +100,14 @@ export class Connection implements SocketEvents, Author {
     for (const resolve of this.drained.splice(0)) resolve();
   }
 
+  private flooded(): void {
+    this.handle({ type: 'malformed', code: 'rate_limited', reason: 'more than is taken of one connection; wait for answers' });
+  }
+
   close(): void {
     this.handle({ type: 'closed' });
+    this.turnstile.close();
+    if (this.identity !== null) this.context.left(this.identity.user);
     for (const resolve of this.drained.splice(0)) resolve();
     this.context.closed(this);
   }
@@ -104,6 +142,7 @@ export class Connection implements SocketEvents, Author {
   private handle(event: SessionEvent): void {
     const [state, effects] = step(this.state, event, this.context);
     this.state = state;
+    if (state.phase === 'closed') this.turnstile.close();
     for (const effect of effects) this.perform(effect);
   }
 
@@ -112,6 +151,7 @@ export class Connection implements SocketEvents, Author {
       case 'send': return this.transmit(effect.message);
       case 'close': return this.socket.close(effect.code, effect.reason);
       case 'join': return this.join(effect.document, effect.lsn, effect.epoch);
+      case 'authenticate': return void this.authenticate(effect.token);
       case 'leave': return this.leave(effect.document);
       case 'halt': return this.halt(effect.document);
       case 'push': return this.push(effect.document, effect.batches);
@@ -133,18 +173,92 @@ export class Connection implements SocketEvents, Author {
     if (result === 'dropped' && message.type === 'error') this.socket.close(closeCodes.rateLimited, 'it reads too slowly to be told of an error');
   }
 
+  // ── who it is, and what it may do ─────────────────────────────────────────────────────────────
+
+  private async authenticate(token: string | undefined): Promise<void> {
+    const offered = token ?? this.token ?? null;
+    this.token = undefined;
+    try {
+      this.admit(await this.context.access!.authenticate(offered, this.visit.address));
+    } catch (cause) {
+      const { code, message } = asHeadwaterError(cause);
+      this.handle({ type: 'turned-away', code: code === 'unavailable' ? code : 'not_authorized', reason: message });
+    }
+  }
+
+  /** A connection is one user's from its beginning to its end: presence and limits go by that. */
+  private admit(identity: Identity): void {
+    if (this.state.phase === 'closed') return;
+    const before = this.identity;
+    if (before !== null && before.user !== identity.user) throw notGood('it is another user’s');
+    if (before === null && !this.context.entered(identity.user)) {
+      return this.handle({ type: 'turned-away', code: 'rate_limited', reason: 'too many connections of this user' });
+    }
+    this.identity = identity;
+    this.handle({ type: 'admitted', expiresMs: identity.expiresMs });
+    if (before !== null) void this.checkAgain();
+  }
+
+  /** Something was decided anew: of this user, or of what it follows. */
+  async checkAgain(): Promise<void> {
+    if (this.identity === null || this.state.phase !== 'open') return;
+    const { tokensBeforeMs, socketsBeforeMs } = await this.context.access!.dismissalOf(this.identity.user);
+    if (this.identity.issuedMs < tokensBeforeMs) {
+      return this.handle({ type: 'turned-away', code: 'not_authorized', reason: 'the token was revoked' });
+    }
+    if (this.state.openedMs <= socketsBeforeMs) {
+      return this.handle({ type: 'turned-away', code: 'unavailable', reason: 'an admin has ended this connection' });
+    }
+    await this.checkDocuments();
+  }
+
+  /** What may be followed no longer ends; what was refused and may be followed now is offered. */
+  async checkDocuments(): Promise<void> {
+    this.permits?.forget();
+    for (const document of [...this.state.documents, ...this.state.refused]) {
+      const level = await this.permits?.of(document).catch(() => null);
+      if (level === undefined || level === null) continue;
+      if (!allows(level, 'read')) this.handle({ type: 'forbidden', document });
+      else if (this.state.refused.has(document)) this.send({ type: 'resync', document });
+    }
+  }
+
+  private async demand(document: string, needed: Level): Promise<void> {
+    if (this.permits === null) return;
+    if (!allows(await this.permits.of(document), needed)) throw new HeadwaterError('not_authorized', notAllowed);
+  }
+
   private push(document: string, batches: Uint8Array): void {
     if (!this.context.uncommitted.take(batches.length)) {
       this.handle({ type: 'settled', bytes: batches.length });
       return this.refuseDocument(document, new HeadwaterError('rate_limited', 'the server has as many writes waiting as it keeps; try again'));
     }
-    const room = this.context.rooms.get(document);
-    if (room !== null) this.pushTo(room, batches);
-    else void this.openAndPush(document, batches);
+    const level = this.permits === null ? 'admin' : this.permits.get(document);
+    if (level !== undefined) return this.pushWith(level, document, batches);
+    void this.permits!.of(document).then(
+      (asked) => this.pushWith(asked, document, batches),
+      (cause) => this.refusePush(document, batches, cause),
+    );
   }
 
-  private pushTo(room: Room, batches: Uint8Array): void {
-    void room.push(this, batches).then(() => this.settle(batches.length));
+  private pushWith(level: Level, document: string, batches: Uint8Array): void {
+    if (allows(level, 'read')) this.take(document, batches, allows(level, 'write'));
+    else this.refusePush(document, batches, new HeadwaterError('not_authorized', notAllowed));
+  }
+
+  private refusePush(document: string, batches: Uint8Array, cause: unknown): void {
+    this.settle(batches.length);
+    this.refuseDocument(document, cause, !this.state.documents.has(document));
+  }
+
+  private take(document: string, batches: Uint8Array, mayWrite: boolean): void {
+    const room = this.context.rooms.get(document);
+    if (room !== null) this.pushTo(room, batches, mayWrite);
+    else void this.openAndPush(document, batches, mayWrite);
+  }
+
+  private pushTo(room: Room, batches: Uint8Array, mayWrite: boolean): void {
+    void room.push(this, batches, mayWrite).then(() => this.settle(batches.length));
   }
 
   private settle(bytes: number): void {
@@ -152,9 +266,9 @@ export class Connection implements SocketEvents, Author {
     this.handle({ type: 'settled', bytes });
   }
 
-  private async openAndPush(document: string, batches: Uint8Array): Promise<void> {
+  private async openAndPush(document: string, batches: Uint8Array, mayWrite: boolean): Promise<void> {
     try {
-      this.pushTo(await this.context.rooms.open(document), batches);
+      this.pushTo(await this.context.rooms.open(document), batches, mayWrite);
     } catch (cause) {
       this.settle(batches.length);
       this.refuseDocument(document, cause);
@@ -168,7 +282,7 @@ export class Connection implements SocketEvents, Author {
       this.answers = this.answers.then(() => this.setPresence({ document, replica, state }));
       return;
     }
-    const verdict = room?.setPresence(this, replica, state, replica === this.state.replica);
+    const verdict = room?.setPresence(this, replica, state, replica === this.state.replica, this.identity ?? undefined);
     if (verdict === 'not-yours') this.sendError('replica_conflict', 'this replica is present on another connection');
     if (verdict === 'too-many') this.sendError('rate_limited', 'too many present replicas on one connection');
   }
@@ -190,6 +304,7 @@ export class Connection implements SocketEvents, Author {
 
   private async answerJoin(document: string, lsn: Lsn, epoch: string, turn: number): Promise<void> {
     try {
+      await this.demand(document, 'read');
       const room = await this.context.rooms.open(document);
       const joined = this.joined.get(document);
       if (joined !== undefined) (joined.room = room).enter(this);
@@ -239,9 +354,7 @@ export class Connection implements SocketEvents, Author {
 
   private goLive(room: Room): void {
     this.socket.subscribe(room.document);
-    for (const [replica, state] of room.presenceEntries()) {
-      this.send({ type: 'presence', document: room.document, replica, state });
-    }
+    for (const shown of room.presenceEntries()) this.send(presenceMessage(room.document, shown));
   }
 
   /** Entries that are damaged or gone and that a snapshot stands for are no loss: the reader starts again, from the snapshot. */
@@ -255,7 +368,7 @@ export class Connection implements SocketEvents, Author {
 
   private refuseDocument(document: string, cause: unknown, isAnswer = false): void {
     const [code, reason] = [passing(cause), (cause as Error).message];
-    this.context.log.warn({ document, code, reason }, 'a document cannot be served');
+    if (code !== 'not_authorized') this.context.log.warn({ document, code, reason }, 'a document cannot be served');
     this.handle({ type: 'unavailable', document, code, reason, isAnswer });
   }
 
@@ -276,6 +389,10 @@ export class Connection implements SocketEvents, Author {
     if (this.socket.bufferedBytes <= this.context.limits.chunkBytesMax) return noWait;
     return new Promise((resolve) => this.drained.push(resolve));
   }
+}
+
+function notGood(reason: string): HeadwaterError {
+  return new HeadwaterError('not_authorized', `the token is not good: ${reason}`);
 }
 
 /** A stopping server and a fault of ours are worth another try; a damaged log is not. */

@@ -12,6 +12,26 @@ export const defaultLimits = {
   /** One block. It must fit a changes frame together with the document's id and the LSNs. */
   blockBytesMax: wire.frameBytesMax - wire.frameOverheadBytes,
   documentsPerSocketMax: 256,
+  /** Sockets of one user: each device has one, and a page without shared tabs one for every tab. */
+  socketsPerUserMax: 64,
+  /** Sockets of one address. Loopback is not counted: what comes from there is a proxy, or this machine's own. */
+  socketsPerAddressMax: 1_024,
+  /** A frame of somebody who has not said who it is: a hello, whose token has 8 KiB at most. */
+  helloBytesMax: 16 * kib,
+  /** A token, before anything of it is decoded. */
+  tokenBytesMax: wire.tokenBytesMax,
+  /** Ops (elements inserted or deleted, or single changes) of one batch: all of a big text may be deleted at once, not more. */
+  opsPerBatchMax: 8 * 1024 * 1024,
+  /** Frames a second of one socket, after so many at once. What comes faster waits; an honest client waits with it. */
+  messagesPerSecondMax: 2_000,
+  messagesAtOnceMax: 10_000,
+  /** The same in bytes. */
+  bytesPerSecondMax: 8 * mib,
+  bytesAtOnceMax: 32 * mib,
+  /** Of frames that wait: twice what an honest client has on its way. Past it the socket is closed and may return. */
+  waitingBytesMax: 2 * mib,
+  /** The body of an HTTP request. */
+  httpBodyBytesMax: 1 * mib,
   presenceBytesMax: wire.presenceBytesMax,
   /** Resyncs in a row for a push that misses a dependency before the document is refused to that socket. */
   missingInARowMax: 8,
@@ -27,7 +47,18 @@ export const defaultLimits = {
   roomsLoadingMax: 16,
   /** … and waiting for that. Past it a document is refused for now. */
   roomsWaitingMax: 10_000,
+  /** From the opening of a socket to a token that is good. */
   helloTimeoutMs: 5_000,
+  /** A client is asked for another token so long before its own ends … */
+  tokenRenewMs: 30_000,
+  /** … and closed so long after that: an answer may be on its way. */
+  tokenGraceMs: 10_000,
+  /** How far clocks of token makers may be off. */
+  clockToleranceMs: 10_000,
+  /** How often the store is asked whether another node's admin has decided something. */
+  accessPollMs: 2_000,
+  /** How often the app's `authorize` is asked again about what is in use. */
+  authorizeMs: 2_500,
   pingIntervalMs: 30_000,
   /** Who has shown itself is asked for a sign of life after this much silence … */
   presencePingMs: 5_000,

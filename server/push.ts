@@ -47,7 +47,7 @@ export class Push {
   private open = 1;
   private settle!: () => void;
 
-  constructor(readonly author: Author, readonly bytes: Uint8Array) {
+  constructor(readonly author: Author, readonly bytes: Uint8Array, readonly mayWrite: boolean) {
     this.settled = new Promise((resolve) => (this.settle = resolve));
   }
 

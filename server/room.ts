@@ -19,7 +19,7 @@ import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
 import { LogTail } from './log-tail.js';
 import type { Log } from './log.js';
 import type { Node, Nodes } from './nodes.js';
-import { Presence, type PresenceVerdict } from './presence.js';
+import { Presence, type PresenceVerdict, type Shown, type ShownBy } from './presence.js';
 import { Acks, Answer, Push, type Author, type Rejection } from './push.js';
 import { SnapshotPlan } from './snapshots.js';
 import { checksum } from './store/checksum.js';
@@ -57,6 +57,8 @@ interface LogRun {
   blocks: readonly Uint8Array[];
   own: readonly Pending[] | null;
 }
+
+const gone = new Uint8Array(0);
 
 /** What an engine says about a batch, as opposed to about itself. The batch is refused for ever. */
 const verdicts: readonly ErrorCode[] = [
@@ -122,7 +124,7 @@ export class Room implements CommitSink<Pending> {
   leave(listener: object): void {
     this.listeners.delete(listener);
     this.lastUsedMs = this.context.now();
-    for (const replica of this.presence.removeAll(listener)) this.tellPresence(replica, new Uint8Array(0), listener);
+    for (const replica of this.presence.removeAll(listener)) this.tellPresence({ replica, state: gone, by: undefined }, listener);
   }
 
   /** Committed version vector: own ops at or below it are acked. A copy. */
@@ -135,19 +137,18 @@ export class Room implements CommitSink<Pending> {
     return this.tail.since(lsn);
   }
 
-  setPresence(owner: object, replica: ReplicaId, state: Uint8Array, isOwn: boolean): PresenceVerdict {
-    const verdict = this.presence.set(owner, replica, state, isOwn);
-    if (verdict === 'taken-in') this.tellPresence(replica, state, owner);
+  setPresence(owner: object, replica: ReplicaId, state: Uint8Array, isOwn: boolean, by?: ShownBy): PresenceVerdict {
+    const verdict = this.presence.set(owner, replica, state, isOwn, by);
+    if (verdict === 'taken-in') this.tellPresence({ replica, state, by }, owner);
     return verdict;
   }
 
   /** Somebody who does not answer is not here, whatever TCP believes; heard again, it is here as it was. */
   setSilent(owner: object, isSilent: boolean): void {
-    const brought = this.presence.setSilent(owner, isSilent);
-    for (const [replica, state] of brought) this.tellPresence(replica, isSilent ? new Uint8Array(0) : state, owner);
+    for (const shown of this.presence.setSilent(owner, isSilent)) this.tellPresence(isSilent ? { ...shown, state: gone } : shown, owner);
   }
 
-  presenceEntries(): [ReplicaId, Uint8Array][] {
+  presenceEntries(): Shown[] {
     return this.presence.entries();
   }
 
@@ -159,9 +160,13 @@ export class Room implements CommitSink<Pending> {
 
   // ── pushing ───────────────────────────────────────────────────────────────────────────────────
 
-  /** Resolves when every block of `bytes` has been answered. Keeps `bytes`. Never rejects. */
-  push(author: Author, bytes: Uint8Array): Promise<void> {
-    const push = new Push(author, bytes);
+  /**
+   * Resolves when every block of `bytes` has been answered. Keeps `bytes`. Never rejects.
+   *
+   * @param mayWrite  whether the author may write now
+   */
+  push(author: Author, bytes: Uint8Array, mayWrite = true): Promise<void> {
+    const push = new Push(author, bytes, mayWrite);
     this.inbox.push(push);
     this.lastUsedMs = this.context.now();
     void this.takeAll();
@@ -216,10 +221,23 @@ export class Room implements CommitSink<Pending> {
       const known = this.state.seqOf(block.replica);
       if (this.conflicted.get(push.author)?.has(block.replica)) this.rejectConflict(push, block);
       else if (block.seqTo <= known) yield* this.repeat(push, block, bytes);
+      else if (!push.mayWrite) yield* this.forbid(push, block, bytes);
       // An author never cuts its ops anew: what begins inside a logged batch is another writer's.
       else if (block.seqFrom <= known) this.rejectConflict(push, block);
       else yield* this.takeNew(push, block, bytes);
     }
+  }
+
+  /** Who may only read leaves nothing in the log, not even a void. But what is there was allowed once, and is acked. */
+  private *forbid(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
+    if (this.context.store.isShared && !push.hasRefreshed) {
+      push.hasRefreshed = true;
+      yield this.refresh();
+      if (push.hasFailed) return;
+    }
+    const { replica, seqFrom, seqTo } = block;
+    if (seqTo <= this.state.seqOf(replica)) return yield* this.repeat(push, block, bytes);
+    push.author.rejected(this.document, { replica, seqFrom, seqTo, code: 'not_authorized', message: 'you may read this document, not write it' });
   }
 
   /** What seems to be missing may have come in by another node, where this author was before. */
@@ -247,12 +265,21 @@ export class Room implements CommitSink<Pending> {
 
   /** @returns why nothing was done, when something is missing that the block builds on */
   private applyNew(push: Push, block: Block, bytes: Uint8Array): HeadwaterError | null {
-    const error = this.tryApply(bytes);
+    const error = this.overLimit(block) ?? this.tryApply(bytes);
     if (error === null) this.enqueue(push, block, bytes, null);
     else if (error.code === 'missing_dependency') return error;
     else if (verdicts.includes(error.code)) return this.refuse(push, block, bytes, error);
     // Not about the batch but about us: memory, or a fault. What the engine holds is not to be trusted.
     else this.reset(error);
+    return null;
+  }
+
+  /** Told from the head of a block, before anything of it is decoded. A void costs nothing, however many ops it stands for. */
+  private overLimit({ kind, seqFrom, seqTo, length }: Block): HeadwaterError | null {
+    const { blockBytesMax, opsPerBatchMax } = this.context.limits;
+    const ops = seqTo - seqFrom + 1;
+    if (length > blockBytesMax) return new HeadwaterError('too_large', `a batch has at most ${blockBytesMax} bytes`, { bytes: length });
+    if (kind === 'batch' && ops > opsPerBatchMax) return new HeadwaterError('too_large', `a batch has at most ${opsPerBatchMax} ops`, { ops });
     return null;
   }
 
@@ -274,12 +301,8 @@ export class Room implements CommitSink<Pending> {
   }
 
   private tryApply(bytes: Uint8Array): HeadwaterError | null {
-    const { blockBytesMax, stampAheadMsMax } = this.context.limits;
-    if (bytes.length > blockBytesMax) {
-      return new HeadwaterError('too_large', `a batch has at most ${blockBytesMax} bytes`, { bytes: bytes.length });
-    }
     try {
-      this.state.apply(bytes, { wait: false, stampMax: this.context.now() + stampAheadMsMax });
+      this.state.apply(bytes, { wait: false, stampMax: this.context.now() + this.context.limits.stampAheadMsMax });
       return null;
     } catch (cause) {
       return cause instanceof HeadwaterError ? cause : new HeadwaterError('internal', String(cause));
@@ -392,15 +415,17 @@ export class Room implements CommitSink<Pending> {
     else this.noteHead(last);
   }
 
-  private hearPresence({ replica, state }: BusMessage & { type: 'presence' }, from: Node): void {
-    if (!this.presence.setElsewhere(from, replica, state)) return;
-    this.context.broadcast({ type: 'presence', document: this.document, replica, state });
+  /** That node has looked who it is. */
+  private hearPresence(message: BusMessage & { type: 'presence' }, from: Node): void {
+    const { replica, state, user, name } = message;
+    const by = user === undefined ? undefined : { user, ...(name !== undefined && { name }) };
+    if (this.presence.setElsewhere(from, replica, state, by)) this.context.broadcast(message);
   }
 
   /** For a node that has only now begun to listen. */
   private showAll(): void {
     for (const listener of this.listeners) {
-      for (const [replica, state] of this.presence.entriesOf(listener)) this.context.nodes.publish(this.document, this.presenceOf(replica, state));
+      for (const shown of this.presence.entriesOf(listener)) this.context.nodes.publish(this.document, presenceMessage(this.document, shown));
     }
   }
 
@@ -413,7 +438,7 @@ export class Room implements CommitSink<Pending> {
 
   /** A node is gone, and whoever was connected there. */
   leaveNode(node: Node): void {
-    for (const replica of this.presence.removeAll(node)) this.context.broadcast(this.presenceOf(replica, new Uint8Array(0)));
+    for (const replica of this.presence.removeAll(node)) this.context.broadcast(presenceMessage(this.document, { replica, state: gone, by: undefined }));
   }
 
   /** Resolves when everything that is in the log at the time of the call is here. @throws HeadwaterError `unavailable` */
@@ -654,15 +679,18 @@ export class Room implements CommitSink<Pending> {
     this.leaveBus();
   }
 
-  private tellPresence(replica: ReplicaId, state: Uint8Array, except: object): void {
-    const message = this.presenceOf(replica, state);
+  private tellPresence(shown: Shown, except: object): void {
+    const message = presenceMessage(this.document, shown);
     this.context.broadcast(message, except);
     this.context.nodes.publish(this.document, message);
   }
+}
 
-  private presenceOf(replica: ReplicaId, state: Uint8Array) {
-    return { type: 'presence', document: this.document, replica, state } as const;
-  }
+/** Nobody needs to know who has gone. */
+export function presenceMessage(document: string, { replica, state, by }: Shown): Extract<Message, { type: 'presence' }> {
+  const message = { type: 'presence' as const, document, replica, state };
+  if (by === undefined || state.length === 0) return message;
+  return { ...message, user: by.user, ...(by.name !== undefined && { name: by.name }) };
 }
 
 /** Whether some of these seqs are on their way to the log in another batch. A void's bytes are ours, so they say nothing. */

@@ -8,6 +8,11 @@ import { encodeFrame } from '../sdk/wire/frame.js';
 import * as closeCodes from '../sdk/wire/close-codes.js';
 import { subprotocol, type Message } from '../sdk/wire/message.js';
 import { negotiate } from '../sdk/wire/version.js';
+import { Access, type AccessHooks } from './access/access.js';
+import { addressOf } from './access/address.js';
+import { HeadCount } from './access/head-count.js';
+import { tokenSettings } from './access/settings.js';
+import type { TokenVerifier } from './access/tokens.js';
 import type { Bus } from './bus/bus.js';
 import { openBus } from './bus/choose.js';
 import { assertLoopback, parseConfig, type ServerConfig, type ServerConfigInput } from './config.js';
@@ -16,7 +21,7 @@ import { Connection } from './connection.js';
 import { engine } from './engine.js';
 import { Budget } from './flow.js';
 import { GroupCommit } from './group-commit.js';
-import { answerGet } from './http.js';
+import { answerRequest } from './http.js';
 import { createLog, type Log } from './log.js';
 import { Nodes } from './nodes.js';
 import { refusalOf } from './origin.js';
@@ -27,9 +32,9 @@ import type { Store } from './store/store.js';
 import { chooseTransport } from './transport/choose.js';
 import { LinkSocket, type Link, type LinkEvents } from './transport/link-socket.js';
 import { Topics } from './transport/topics.js';
-import type { RequestHead, ServerTransport, Socket, UpgradeAnswer } from './transport/transport.js';
+import type { RequestHead, ServerTransport, Socket, UpgradeAnswer, Visit } from './transport/transport.js';
 
-export interface ServerOptions extends ServerConfigInput {
+export interface ServerOptions extends ServerConfigInput, AccessHooks {
   /** Instead of opening `database`. The server closes it. */
   store?: Store;
   /** Instead of its own. Several servers of one process may share one; the server does not close it. */
@@ -64,14 +69,25 @@ const returnSpreadMs = 2_000;
 
 /** @throws HeadwaterError `invalid_argument`, `storage_failed`, `unavailable` */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const { store: givenStore, bus, network, log: givenLog, now, ...input } = options;
+  const { store: givenStore, bus, network, log: givenLog, now = Date.now, authenticate, authorize, ...input } = options;
   const config = parseConfig(input);
+  const verifier = await openVerifier(config);
   const log = givenLog ?? createLog(config.logLevel);
   const transport = network ?? (await chooseTransport(config.limits, config.transport));
   const store = givenStore ?? (await openStore(config.database));
   log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
+  const hasAccounts = verifier !== null || authenticate !== undefined;
+  const access = hasAccounts ? { records: store, verifier, hooks: { authenticate, authorize }, now } : null;
   const ownBus = bus === undefined ? await openBus(config, store, log) : null;
-  return new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now ?? Date.now);
+  return new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now, access);
+}
+
+/** The library of tokens is loaded where there are any. */
+async function openVerifier(config: ServerConfig): Promise<TokenVerifier | null> {
+  const settings = tokenSettings(config, config.limits);
+  if (settings === null) return null;
+  const { TokenVerifier } = await import('./access/tokens.js');
+  return new TokenVerifier(settings);
 }
 
 class HeadwaterServer implements Server {
@@ -87,6 +103,12 @@ class HeadwaterServer implements Server {
   /** Topics of the links within the process; the transport has its own. */
   private readonly topics = new Topics();
   private readonly sweeping: ReturnType<typeof setInterval>;
+  /** Null without accounts. */
+  private readonly access: Access | null;
+  private readonly users = new HeadCount();
+  private readonly addresses = new HeadCount();
+  private polledMs = 0;
+  private authorizedMs = 0;
   private closing: Promise<void> | null = null;
 
   constructor(
@@ -98,8 +120,10 @@ class HeadwaterServer implements Server {
     private readonly network: ServerTransport,
     private readonly log: Log,
     private readonly now: () => number,
+    access: ConstructorParameters<typeof Access>[0] | null,
   ) {
     const { limits } = config;
+    this.access = access && new Access(access, () => this.checkAgain());
     this.commits = new GroupCommit(store, limits);
     this.uncommitted = new Budget(limits.uncommittedBytesMax);
     this.nodes = new Nodes(bus, crypto.randomUUID(), limits, now, (node) => this.rooms.leaveNode(node), () => this.rooms.catchUp());
@@ -122,21 +146,23 @@ class HeadwaterServer implements Server {
 
   async listen(port = this.config.port, host = this.config.host): Promise<number> {
     if (this.closing !== null) throw new HeadwaterError('closed', 'the server was closed');
-    assertLoopback(host);
+    if (this.access === null) assertLoopback(host);
     this.port = await this.network.listen(port, host, {
       upgrade: (request, protocols) => this.upgrade(request, protocols),
-      open: (socket) => this.open(socket),
-      get: (request) => answerGet(request, {
-        rooms: this.rooms, store: this.store, isReady: () => this.closing === null, consoleFolder: this.consoleFolder(),
+      open: (socket, visit) => this.open(socket, visit),
+      answer: (request, body) => answerRequest(request, body, {
+        rooms: this.rooms, store: this.store, access: this.access, origins: this.origins,
+        isReady: () => this.closing === null, consoleFolder: this.consoleFolder(), addressOf: (head) => this.addressOf(head),
       }),
     });
-    this.log.info({ port: this.port, host }, `listening on http://${host}:${this.port}, loopback only: no authentication is configured`);
+    const whom = this.access === null ? 'loopback only: no authentication is configured' : 'for who brings a token';
+    this.log.info({ port: this.port, host }, `listening on http://${host}:${this.port}, ${whom}`);
     return this.port;
   }
 
   accept(link: Link): LinkEvents {
     const socket = new LinkSocket(link, this.topics, this.config.limits.backpressureBytesMax);
-    socket.events = this.open(socket);
+    socket.events = this.open(socket, { address: '' });
     return socket.linkEvents(this.config.limits.frameBytesMax);
   }
 
@@ -147,21 +173,42 @@ class HeadwaterServer implements Server {
 
   private upgrade(request: RequestHead, protocols: readonly string[]): UpgradeAnswer {
     if (this.closing !== null) return { accept: false, status: 503, message: 'stopping\n' };
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request, this.origins);
     const agreed = negotiate(protocols);
     // A browser drops a connection that chose none of what it offered, before it can be told why.
     const protocol = agreed?.subprotocol ?? protocols[0] ?? '';
-    if (refusal !== null) return { accept: true, protocol, close: { code: closeCodes.forbiddenOrigin, reason: refusal } };
-    if (agreed !== null) return { accept: true, protocol };
-    return { accept: true, protocol, close: { code: closeCodes.versionUnsupported, reason: `this server speaks ${subprotocol}` } };
+    const visit: Visit = { address: this.addressOf(request), ...(agreed?.token !== undefined && { token: agreed.token }) };
+    if (refusal !== null) return { accept: true, protocol, visit, close: { code: closeCodes.forbiddenOrigin, reason: refusal } };
+    if (agreed === null) return { accept: true, protocol, visit, close: { code: closeCodes.versionUnsupported, reason: `this server speaks ${subprotocol}` } };
+    return this.hasRoomFor(visit) ? { accept: true, protocol, visit } : { accept: false, status: 429, message: 'too many connections\n' };
   }
 
-  private open(socket: Socket): Connection {
-    const connection = new Connection(socket, {
-      epoch: this.store.epoch, limits: this.config.limits,
+  private get origins() {
+    return { hasAccounts: this.access !== null, allowed: this.config.origins ?? null };
+  }
+
+  private addressOf(request: RequestHead): string {
+    return addressOf(request, this.config.trustProxy);
+  }
+
+  /** Told in the handshake, before a socket is paid for. */
+  private hasRoomFor({ address }: Visit): boolean {
+    return address === '' || this.addresses.count(address) < this.config.limits.socketsPerAddressMax;
+  }
+
+  private open(socket: Socket, visit: Visit): Connection {
+    const { access } = this;
+    if (visit.address !== '') this.addresses.enter(visit.address, Infinity);
+    const connection = new Connection(socket, visit, {
+      epoch: this.store.epoch, limits: this.config.limits, hasAccounts: access !== null, access,
       rooms: this.rooms, store: this.store, log: this.log, now: this.now, uncommitted: this.uncommitted,
       encode: (message) => this.encode(message),
-      closed: (closed) => this.connections.delete(closed),
+      entered: (user) => this.users.enter(user, this.config.limits.socketsPerUserMax),
+      left: (user) => this.users.leave(user),
+      closed: (closed) => {
+        this.connections.delete(closed);
+        if (visit.address !== '') this.addresses.leave(visit.address);
+      },
     });
     this.connections.add(connection);
     return connection;
@@ -178,7 +225,27 @@ class HeadwaterServer implements Server {
     return encodeFrame(message, stampOf(this.now()));
   }
 
+  /** Something was decided about a document or a user. */
+  private checkAgain(): void {
+    for (const connection of this.connections) {
+      connection.checkAgain().catch((cause) => this.log.warn({ reason: (cause as Error).message }, 'access could not be checked again'));
+    }
+  }
+
+  private sweepAccess(access: Access): void {
+    const { accessPollMs, authorizeMs } = this.config.limits;
+    const nowMs = this.now();
+    if (nowMs - this.polledMs >= accessPollMs) {
+      this.polledMs = nowMs;
+      access.poll().catch((cause) => this.log.warn({ reason: (cause as Error).message }, 'what admins decide could not be read'));
+    }
+    if (!access.isAskedAgain || nowMs - this.authorizedMs < authorizeMs) return;
+    this.authorizedMs = nowMs;
+    for (const connection of this.connections) void connection.checkDocuments();
+  }
+
   private sweep(): void {
+    if (this.access !== null) this.sweepAccess(this.access);
     for (const connection of this.connections) connection.tick();
     this.rooms.sweep();
     this.nodes.tick();

@@ -5,7 +5,7 @@ import type { Message } from '../sdk/wire/message.js';
 import { defaultLimits } from './limits.js';
 import { newSession, step, type SessionEffect, type SessionEvent, type SessionState } from './session.js';
 
-const settings = { epoch: 'e1', limits: { ...defaultLimits } };
+const settings = { epoch: 'e1', limits: { ...defaultLimits }, hasAccounts: false };
 const { limits } = settings;
 const replica = 'aaaaaaaaaaaaaaaa';
 
@@ -16,7 +16,7 @@ function play(events: (SessionEvent | Message)[], state: SessionState = newSessi
   return [state, effects];
 }
 
-const eventTypes = ['message', 'malformed', 'tick', 'lagging', 'drain', 'settled', 'progress', 'missing-dependency', 'unavailable', 'stopping', 'closed'];
+const eventTypes = ['message', 'malformed', 'tick', 'lagging', 'drain', 'settled', 'progress', 'missing-dependency', 'unavailable', 'admitted', 'turned-away', 'forbidden', 'stopping', 'closed'];
 const isEvent = (event: SessionEvent | Message): event is SessionEvent => eventTypes.includes(event.type);
 
 const hello: Message = { type: 'hello', protocol: 1, replica };
@@ -213,5 +213,90 @@ describe('the end', () => {
   it('is final', () => {
     const [state] = play([hello, { type: 'stopping', retryAfterMs: 0 }]);
     expect(play([hello, subscribe('a'), { type: 'tick', nowMs: 1e9 }, { type: 'lagging' }], state)).toEqual([state, []]);
+  });
+});
+
+describe('accounts', () => {
+  const guarded = { ...settings, hasAccounts: true };
+  const run = (events: (SessionEvent | Message)[], from: SessionState = newSession(0)) => {
+    let [state, effects]: [SessionState, SessionEffect[]] = [from, []];
+    for (const event of events) [state, effects] = step(state, isEvent(event) ? event : { type: 'message', message: event, nowMs: 0 }, guarded);
+    return [state, effects] as const;
+  };
+  const expiresMs = 100_000;
+  const [admitted] = run([{ ...hello, token: 't' } as Message, { type: 'admitted', expiresMs }]);
+  const tick = (nowMs: number): SessionEvent => ({ type: 'tick', nowMs });
+  const ping = (nowMs: number): SessionEvent => ({ type: 'message', message: { type: 'ping', nonce: 1 }, nowMs });
+  const token: Message = { type: 'token', token: 'u' };
+
+  it('let nobody in before the token of hello has been looked at', () => {
+    const [proving, effects] = run([{ ...hello, token: 't' } as Message]);
+    expect(effects).toEqual([{ type: 'authenticate', token: 't' }]);
+    expect(closed(run([subscribe('a')], proving)[1])).toEqual([4400]);
+    expect(sent(run([{ type: 'admitted', expiresMs }], proving)[1])).toMatchObject([{ type: 'welcome' }]);
+    const turnedAway = run([{ type: 'turned-away', code: 'not_authorized', reason: 'no' }], proving)[1];
+    expect([sent(turnedAway), closed(turnedAway)]).toEqual([[{ type: 'error', code: 'not_authorized', message: 'no' }], [4401]]);
+    expect(closed(run([{ type: 'turned-away', code: 'unavailable', reason: 'no' }], proving)[1])).toEqual([4503]);
+  });
+
+  it('give a token as long to be looked at as a hello to come', () => {
+    const [proving] = run([hello]);
+    expect(closed(run([tick(limits.helloTimeoutMs - 1)], proving)[1])).toEqual([]);
+    expect(closed(run([tick(limits.helloTimeoutMs)], proving)[1])).toEqual([4408]);
+  });
+
+  it('ask for another token in time, once, and close when none has come', () => {
+    const atMs = expiresMs - limits.tokenRenewMs;
+    const [before, early] = run([ping(atMs - 1), tick(atMs - 1)], admitted);
+    expect(sent(early)).toEqual([]);
+    const [asked, effects] = run([tick(atMs)], before);
+    expect(sent(effects)).toEqual([{ type: 'renew', expiresInMs: limits.tokenRenewMs }]);
+    const endMs = expiresMs + limits.tokenGraceMs;
+    const [late, quiet] = run([ping(endMs - 1), tick(endMs - 1)], asked);
+    expect([sent(quiet).filter(({ type }) => type === 'renew'), closed(quiet)]).toEqual([[], []]);
+    const [, end] = run([tick(endMs)], late);
+    expect([sent(end), closed(end)]).toEqual([[{ type: 'error', code: 'not_authorized', message: 'the token has expired' }], [4401]]);
+  });
+
+  it('go on with a new token, and ask again when that one ends', () => {
+    const [asked] = run([ping(expiresMs), tick(expiresMs)], admitted);
+    const [renewing, effects] = run([token], asked);
+    expect(effects).toEqual([{ type: 'authenticate', token: 'u' }]);
+    const later = expiresMs + 1_000_000;
+    const [renewed, none] = run([{ type: 'admitted', expiresMs: later }], renewing);
+    expect(none).toEqual([]);
+    expect(closed(run([ping(later - 1), tick(later - 1)], renewed)[1])).toEqual([]);
+    expect(sent(run([ping(later - 1), tick(later - 1)], renewed)[1])).toEqual([{ type: 'renew', expiresInMs: 1 }]);
+    expect(closed(run([{ type: 'turned-away', code: 'not_authorized', reason: 'no' }], renewing)[1])).toEqual([4401]);
+  });
+
+  it('look at one token at a time', () => {
+    expect(closed(run([token, token], admitted)[1])).toEqual([4400]);
+    expect(closed(run([token, { type: 'admitted', expiresMs }, token], admitted)[1])).toEqual([]);
+  });
+
+  it('end what may be followed no longer, with the words of what is not there', () => {
+    const [followed] = run([subscribe('a'), subscribe('b')], admitted);
+    const [state, effects] = run([{ type: 'forbidden', document: 'a' }], followed);
+    expect(effects).toEqual([
+      { type: 'leave', document: 'a' },
+      { type: 'send', message: { type: 'error', code: 'not_authorized', message: 'this document is not yours to use', document: 'a' } },
+    ]);
+    expect([[...state.documents], run([push('a', 1)], state)[1]]).toEqual([['b'], []]);
+    expect(run([{ type: 'forbidden', document: 'a' }], state)[1]).toEqual([]);
+  });
+
+  it('count what was refused among the documents of a connection', () => {
+    const forbid = (document: string): (SessionEvent | Message)[] => [subscribe(document), { type: 'forbidden', document }];
+    const many = Array.from({ length: limits.documentsPerSocketMax }, (_, i) => forbid(`d${i}`)).flat();
+    const [full] = run(many, admitted);
+    expect(sent(run([subscribe('one-more')], full)[1])).toMatchObject([{ type: 'error', code: 'too_large' }]);
+    expect(run([subscribe('d0')], full)[1]).toMatchObject([{ type: 'join' }]);
+    expect(run([{ type: 'unsubscribe', document: 'd0' }, subscribe('one-more')], full)[1]).toMatchObject([{ type: 'join' }]);
+  });
+
+  it('without them a token is of no interest', () => {
+    expect(play([hello, token])[1]).toEqual([]);
+    expect(sent(play([{ ...hello, token: 'nonsense' } as Message])[1])).toMatchObject([{ type: 'welcome' }]);
   });
 });

@@ -11,7 +11,14 @@ import { protocolVersion, type Lsn, type Message } from '../sdk/wire/message.js'
 import type { Limits } from './limits.js';
 
 export interface SessionState {
-  readonly phase: 'greeting' | 'open' | 'closed';
+  /** proving: hello came, and whether its token is good is being looked at. */
+  readonly phase: 'greeting' | 'proving' | 'open' | 'closed';
+  /** When its token ends; Infinity without accounts. */
+  readonly expiresMs: number;
+  /** It was asked for another token. */
+  readonly isAskedToRenew: boolean;
+  /** It sent one, which is being looked at. */
+  readonly isRenewing: boolean;
   /** The replica of the client's hello. */
   readonly replica: ReplicaId | null;
   readonly openedMs: number;
@@ -51,6 +58,12 @@ export type SessionEvent =
   | { type: 'missing-dependency'; document: string }
   /** `isAnswer`: it answers a subscribe, each of which gets exactly one answer. */
   | { type: 'unavailable'; document: string; code: ErrorCode; reason: string; isAnswer: boolean }
+  /** The token of hello, or a later one, is good. */
+  | { type: 'admitted'; expiresMs: number }
+  /** It is not, or no longer; or there are too many of this user. */
+  | { type: 'turned-away'; code: ErrorCode; reason: string }
+  /** A document may be followed no longer. */
+  | { type: 'forbidden'; document: string }
   | { type: 'stopping'; retryAfterMs: number }
   | { type: 'closed' };
 
@@ -59,6 +72,8 @@ export type SessionEffect =
   | { type: 'close'; code: number; reason: string }
   /** Answer with `subscribed`, catch up, join the live frames. Ends an earlier join of the document. */
   | { type: 'join'; document: string; lsn: Lsn; epoch: string }
+  /** Look whether the token is good: `admitted` or `turned-away` is the answer. */
+  | { type: 'authenticate'; token: string | undefined }
   | { type: 'leave'; document: string }
   /** Stop sending what the document's log holds; the subscription stands. */
   | { type: 'halt'; document: string }
@@ -70,17 +85,22 @@ export type SessionEffect =
 export interface SessionSettings {
   epoch: string;
   limits: Limits;
+  /** Nobody comes in without a token. */
+  hasAccounts: boolean;
 }
 
 type Step = [SessionState, SessionEffect[]];
 type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>;
+
+/** Said of a document that is not there for this user, and of one that is not there. */
+export const notAllowed = 'this document is not yours to use';
 
 /** 1012: service restart, by RFC 6455's registry. */
 const closeRestart = 1012;
 
 export function newSession(nowMs: number): SessionState {
   return {
-    phase: 'greeting', replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs, hasShown: false, isSilent: false,
+    phase: 'greeting', expiresMs: Infinity, isAskedToRenew: false, isRenewing: false, replica: null, openedMs: nowMs, heardMs: nowMs, pingedMs: nowMs, hasShown: false, isSilent: false,
     documents: new Set(), isLagging: false, unackedBytes: 0, missing: new Map(), resyncing: new Set(), refused: new Set(),
   };
 }
@@ -97,6 +117,9 @@ export function step(state: SessionState, event: SessionEvent, settings: Session
     case 'progress': return progress(state, event.document);
     case 'missing-dependency': return missDependency(state, event.document, settings.limits);
     case 'unavailable': return fail(state, event);
+    case 'admitted': return admit(state, event.expiresMs, settings);
+    case 'turned-away': return refuse(state, event.code, event.reason);
+    case 'forbidden': return forbid(state, event.document);
     case 'stopping': return stop(state, event.retryAfterMs);
     case 'closed': return leaveAll(state);
   }
@@ -115,6 +138,7 @@ function receive(state: SessionState, message: Message, settings: SessionSetting
     return message.type === 'hello'
       ? greet(state, message, settings) : refuse(state, 'protocol_error', `${message.type} before hello`);
   }
+  if (state.phase === 'proving') return refuse(state, 'protocol_error', `${message.type} before welcome`);
   switch (message.type) {
     case 'subscribe': return subscribe(state, message, settings.limits);
     case 'unsubscribe': return unsubscribe(state, message.document);
@@ -122,25 +146,44 @@ function receive(state: SessionState, message: Message, settings: SessionSetting
     case 'presence': return presence(state, message, settings.limits);
     case 'ping': return [state, [{ type: 'send', message: { type: 'pong', nonce: message.nonce } }]];
     case 'pong': return [state, []];
+    case 'token': return renew(state, message.token, settings);
     case 'goodbye': return end(state, closeCodes.normal, 'goodbye');
     default: return refuse(state, 'protocol_error', `${message.type} is not for a server, or not now`);
   }
 }
 
-function greet(state: SessionState, hello: MessageOf<'hello'>, { epoch, limits }: SessionSettings): Step {
+function greet(state: SessionState, hello: MessageOf<'hello'>, settings: SessionSettings): Step {
   if (hello.protocol !== protocolVersion) {
     return refuse(state, 'version_unsupported', `this server speaks protocol ${protocolVersion}, not ${hello.protocol}`);
   }
-  const welcome: Message = {
+  const greeted: SessionState = { ...state, replica: hello.replica };
+  if (!settings.hasAccounts) return welcome(greeted, settings);
+  return [{ ...greeted, phase: 'proving' }, [{ type: 'authenticate', token: hello.token }]];
+}
+
+function admit(state: SessionState, expiresMs: number, settings: SessionSettings): Step {
+  const admitted = { ...state, expiresMs, isAskedToRenew: false, isRenewing: false };
+  return state.phase === 'proving' ? welcome(admitted, settings) : [admitted, []];
+}
+
+/** One at a time: each costs the checking of a signature. */
+function renew(state: SessionState, token: string, { hasAccounts }: SessionSettings): Step {
+  if (!hasAccounts) return [state, []];
+  if (state.isRenewing) return refuse(state, 'protocol_error', 'a token while another is being looked at');
+  return [{ ...state, isRenewing: true }, [{ type: 'authenticate', token }]];
+}
+
+function welcome(state: SessionState, { epoch, limits }: SessionSettings): Step {
+  const message: Message = {
     type: 'welcome', protocol: protocolVersion, epoch,
     pingIntervalMs: limits.pingIntervalMs, frameBytesMax: limits.frameBytesMax,
   };
-  return [{ ...state, phase: 'open', replica: hello.replica }, [{ type: 'send', message: welcome }]];
+  return [{ ...state, phase: 'open' }, [{ type: 'send', message }]];
 }
 
 function subscribe(state: SessionState, { document, lsn, epoch }: MessageOf<'subscribe'>, limits: Limits): Step {
   const isNew = !state.documents.has(document);
-  if (isNew && state.documents.size >= limits.documentsPerSocketMax) {
+  if (isNew && state.documents.size + less(state.refused, document).size >= limits.documentsPerSocketMax) {
     return [state, [error('too_large', `at most ${limits.documentsPerSocketMax} documents per connection`, document)]];
   }
   const documents = isNew ? new Set(state.documents).add(document) : state.documents;
@@ -148,7 +191,7 @@ function subscribe(state: SessionState, { document, lsn, epoch }: MessageOf<'sub
 }
 
 function unsubscribe(state: SessionState, document: string): Step {
-  if (!state.documents.has(document)) return [state, []];
+  if (!state.documents.has(document)) return [{ ...state, refused: less(state.refused, document) }, []];
   return [without(state, document), [{ type: 'leave', document }]];
 }
 
@@ -175,10 +218,24 @@ function presence(state: SessionState, message: MessageOf<'presence'>, limits: L
 // ── everything else ───────────────────────────────────────────────────────────────────────────────
 
 function tick(state: SessionState, nowMs: number, limits: Limits): Step {
-  if (state.phase === 'greeting') {
+  if (state.phase !== 'open') {
     return nowMs - state.openedMs < limits.helloTimeoutMs ? [state, []] : end(state, closeCodes.helloTimeout, 'no hello');
   }
   if (nowMs - state.heardMs >= limits.silenceMsMax) return end(state, closeCodes.pingTimeout, 'silent for too long');
+  // A token that is let in within the tolerance is not sent away within it.
+  const graceMs = Math.max(limits.tokenGraceMs, limits.clockToleranceMs);
+  if (nowMs >= state.expiresMs + graceMs) return refuse(state, 'not_authorized', 'the token has expired');
+  if (!state.isAskedToRenew && nowMs >= state.expiresMs - limits.tokenRenewMs) return askToRenew(state, nowMs);
+  return lookAlive(state, nowMs, limits);
+}
+
+/** In time for the client to fetch another; the rest of the tick is done by the next one. */
+function askToRenew(state: SessionState, nowMs: number): Step {
+  const expiresInMs = Math.max(0, Math.floor(state.expiresMs - nowMs));
+  return [{ ...state, isAskedToRenew: true }, [send({ type: 'renew', expiresInMs })]];
+}
+
+function lookAlive(state: SessionState, nowMs: number, limits: Limits): Step {
   const isSilent = state.hasShown && nowMs - state.heardMs >= limits.presenceSilenceMsMax;
   const effects: SessionEffect[] = isSilent && !state.isSilent ? [{ type: 'silent', isSilent }] : [];
   const pingMs = state.hasShown ? Math.min(limits.presencePingMs, limits.pingIntervalMs) : limits.pingIntervalMs;
@@ -224,6 +281,13 @@ function fail(state: SessionState, { document, code, reason, isAnswer }: Session
   }
   // Said already, for an earlier push of the same flight.
   return [state, isAnswer ? [error(code, reason, document)] : []];
+}
+
+/** Whether it exists or not, the answer is this. */
+function forbid(state: SessionState, document: string): Step {
+  if (!state.documents.has(document)) return [state, []];
+  const refused = new Set(state.refused).add(document);
+  return [{ ...without(state, document), refused }, [{ type: 'leave', document }, error('not_authorized', notAllowed, document)]];
 }
 
 function stop(state: SessionState, retryAfterMs: number): Step {

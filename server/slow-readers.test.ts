@@ -30,9 +30,9 @@ async function start(name: 'uws' | 'ws', limits: Partial<Limits>, options: Serve
   const listen = network.listen.bind(network);
   network.listen = (port, host, handlers) => listen(port, host, {
     ...handlers,
-    open: (socket) => {
+    open: (socket, visit) => {
       sockets.push(socket);
-      return handlers.open(socket);
+      return handlers.open(socket, visit);
     },
   });
   const server = await createServer({ database: 'sqlite::memory:', log: silentLog, network: network as ServerTransport, limits, ...options });

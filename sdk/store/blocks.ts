@@ -28,7 +28,9 @@ export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
+type Seqs = Pick<OwnBatch, 'replica' | 'seqFrom' | 'seqTo'>;
+
 /** Whether some seqs are of both. */
-export function isOverlapping(a: OwnBatch, b: OwnBatch): boolean {
+export function isOverlapping(a: Seqs, b: Seqs): boolean {
   return a.replica === b.replica && a.seqFrom <= b.seqTo && b.seqFrom <= a.seqTo;
 }

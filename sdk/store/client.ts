@@ -348,7 +348,7 @@ export class Client {
       subscribed: (document, version) => to(document)?.subscribed(version),
       acked: (document, version) => to(document)?.acked(version),
       rejected: (document, rejection) => to(document)?.rejected(rejection),
-      presence: (document, replica, state) => { if (this.#opened.has(document)) this.#presenceOf(document).received(replica, state); },
+      presence: (document, replica, state, user) => { if (this.#opened.has(document)) this.#presenceOf(document).received(replica, state, user); },
       status: (line) => {
         this.#lineStatus = line;
         this.#board.changed();

@@ -9,7 +9,7 @@ import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Cursor } from '../storage/storage.js';
 import type { Rejection } from '../sync/session-state.js';
-import { isOverlapping, isSameBytes, opsOf, splitUpdate, type Block } from './blocks.js';
+import { isOverlapping, isSameBytes, opsOf, splitUpdate, voidFor, type Block } from './blocks.js';
 import { writeAgain } from './conflict.js';
 import type { Document } from './document.js';
 import type { Ledgers } from './ledger.js';
@@ -29,6 +29,8 @@ export class Exchange {
   readonly #taking: Taking;
   /** Stored batches that wait for something this device does not hold. */
   #stranded: Block[] = [];
+  /** Voids for what we were not allowed to write. The server has neither these nor that. */
+  #unlogged: Block[] = [];
   #pendingOps = 0;
   #isOpen = false;
   #hasStartedOver = false;
@@ -144,6 +146,21 @@ export class Exchange {
     this.adopt(news.filter((block) => isAbove(this.position.committed, block)), true);
   }
 
+  /** Voids that are stored, and not known to be in the log. */
+  keepUnlogged(voids: readonly Block[]): void { this.#unlogged = [...voids]; }
+
+  /** Something may be written, or is to be sent that may follow on them. Should it be forbidden still, only they hear of it. */
+  #offerUnlogged(): void {
+    if (this.#unlogged.length === 0) return;
+    this.count(this.#unacked.addBefore(this.#unlogged.splice(0)));
+    // Anew, for they go before all that is on its way, whichever replica that is of.
+    queueMicrotask(() => {
+      if (!this.#isOpen) return;
+      this.#host.stopSync(this.#document.id);
+      this.again();
+    });
+  }
+
   /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
   #offerAgain(version: ReadonlyMap<ReplicaId, number>): void {
     const { id } = this.#document;
@@ -241,6 +258,8 @@ export class Exchange {
   /** The server has answered a subscribe, and this is what it has. */
   subscribed(version: ReadonlyMap<ReplicaId, number>): void {
     if (this.position.isLostBy(version)) this.#offerAgain(version);
+    this.#unlogged = this.#unlogged.filter((block) => isAbove(version, block));
+    if (!this.#unacked.isEmpty) this.#offerUnlogged();
     // It has ops under our id that we have not: they were lost here. No number may be given out twice.
     if ((version.get(this.#document.replica) ?? 0) > this.#knownSeq(this.#document.replica)) {
       this.#flush();
@@ -270,16 +289,29 @@ export class Exchange {
       this.#ledgers.of(replica).markAcked(seq);
     }
     this.count(-this.#unacked.settle(version));
+    this.#offerUnlogged();
     this.#answered();
   }
 
   rejected(rejection: Rejection): void {
+    if (rejection.code === 'not_authorized') return this.#forbidden(rejection);
     const batch = this.#unacked.find(rejection.replica, rejection.seqFrom);
     if (!batch) return;
     if (rejection.code === 'replica_conflict') return this.#resolveConflict(batch);
     this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
     this.refusals.take(batch, rejection);
+    this.#answered();
+  }
+
+  /** The server has nothing of it. The void is for the day when it may be written on. */
+  #forbidden(rejection: Rejection): void {
+    for (const block of this.#unacked.list().filter((each) => isOverlapping(each, rejection))) {
+      this.#unacked.take(block.replica, block.seqFrom);
+      this.count(-opsOf(block));
+      if (block.kind === 'batch') this.refusals.take(block, rejection);
+      this.#unlogged.push(block.kind === 'batch' ? voidFor(block) : block);
+    }
     this.#answered();
   }
 

@@ -7,6 +7,7 @@ import { MemoryStorage } from '../storage/memory.js';
 import { claimReplica, webLocks, type ReplicaClaim } from '../storage/replicas.js';
 import { ResilientStorage } from '../storage/resilient.js';
 import type { Storage } from '../storage/storage.js';
+import type { Token } from '../sync/connection.js';
 import { systemPorts, type ConnectionPorts } from '../sync/ports.js';
 import type { TabPorts } from '../sync/tabs-connection.js';
 import type { Transport } from '../sync/transport.js';
@@ -18,7 +19,8 @@ export interface OpenOptions {
   name?: string;
   /** ws:// or wss:// address, or a transport. Without one the client is local. */
   server?: string | Transport;
-  token?: string | (() => string | undefined);
+  /** A JSON Web Token, or what fetches one: asked for every attempt, and when the last one ends. */
+  token?: Token;
   /** 'indexeddb' where there is one, else 'memory'; or a storage of your own. */
   storage?: 'indexeddb' | 'memory' | Storage;
   /** Needed where there is no global WebSocket, as in Node 20. */

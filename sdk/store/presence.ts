@@ -1,18 +1,24 @@
 // Presence: who is here now, and what they show of themselves. Never stored; gone when they go.
 //
-// Two things are kept apart: the replica, for which the server vouches, and the value, which is what somebody says of
-// itself and nobody has checked. All that is read is immutable and keeps its identity until it changes, part by part: a
+// Two things are kept apart: the replica and its user, for which the server vouches, and the value, which is what somebody
+// says of itself and nobody has checked. All that is read is immutable and keeps its identity until it changes, part by part: a
 // peer that moves its cursor keeps its name, and the others keep everything.
 
 import type { ReplicaId } from '../core/replica.js';
 import { isEncodedValue } from '../core/codec.js';
 import { decodeValue, encodeValue, type JsonValue } from '../core/values.js';
 import { checkPresence } from '../wire/limits.js';
+import type { User } from '../sync/session-state.js';
 import { isSameBytes } from './blocks.js';
 import { Listeners } from './observable.js';
 
 /** Somebody, by the replica the server saw, and what it says of itself. */
-export interface Peer<P> { readonly replica: ReplicaId; readonly value: P }
+export interface Peer<P> {
+  readonly replica: ReplicaId;
+  readonly value: P;
+  /** Whose token it came with, as the server says. Without accounts, and for tabs of this device, there is none. */
+  readonly user?: User;
+}
 
 /** All of a presence at one moment; the same object until anything changes. */
 export interface Present<P> {
@@ -85,14 +91,15 @@ export class Presence<P = JsonValue> {
   }
 
   /** What the connection brings. A value that is not well-formed comes from no Headwater client and is passed over. */
-  received(replica: ReplicaId, state: Uint8Array | null): void {
+  received(replica: ReplicaId, state: Uint8Array | null, user?: User): void {
     if (state && !isEncodedValue(state)) return;
     const { self, others } = this.#now;
     const known = others.find((other) => other.replica === replica);
     const rest = others.filter((other) => other !== known);
     if (state) {
       const value = share(known?.value, decodeValue(state)) as P;
-      if (!known || known.value !== value) this.#change(self, inOrder([...rest, Object.freeze({ replica, value })]));
+      const by = share(known?.user, user) as User | undefined;
+      if (!known || known.value !== value || known.user !== by) this.#change(self, inOrder([...rest, Object.freeze({ replica, value, ...(by && { user: by }) })]));
     } else if (known) this.#change(self, rest);
   }
 

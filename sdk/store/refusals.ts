@@ -63,7 +63,8 @@ export class Refusals {
   get open(): readonly Block[] { return this.#taken.map(({ batch }) => batch); }
 
   take(batch: Block, rejection: Rejection): void {
-    this.#taking.position.commit(batch.replica, batch.seqTo);
+    // What its author may not write leaves no void in the server's log.
+    if (rejection.code !== 'not_authorized') this.#taking.position.commit(batch.replica, batch.seqTo);
     const error = this.#tell(batch, rejection);
     if (this.#taken === none) this.#taken = [];
     (this.#taken as Refused[]).push({ batch, error });

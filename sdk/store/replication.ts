@@ -16,7 +16,7 @@ import { Exchange } from './exchange.js';
 import { Ledgers, type Ledger } from './ledger.js';
 import { Recorder, type RecorderHost } from './recorder.js';
 import type { Refusal } from './rejected.js';
-import { applyBlocks, compactStored, isAbove, storedBlocks } from './stored-form.js';
+import { applyBlocks, compactStored, isAbove, storedBlocks, unloggedIn } from './stored-form.js';
 import type { Write } from './write.js';
 
 /** What a document's replication needs of its client. */
@@ -119,6 +119,7 @@ export class Replication implements Attachment {
       if (blocks.some(({ kind }) => kind === 'void')) refusals.noteVoids();
       applyBlocks((bytes) => this.document.receive(bytes), blocks, committed);
       this.exchange.adopt(blocks.filter((block) => block.kind === 'batch' && isAbove(committed, block)));
+      this.exchange.keepUnlogged(unloggedIn(blocks, committed));
       return true;
     } catch (error) {
       if (!(error instanceof HeadwaterError) || error.code === 'out_of_memory') throw error;

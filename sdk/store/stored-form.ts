@@ -6,7 +6,7 @@ import { HeadwaterError } from '../core/errors.js';
 import { EngineDocument } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Storage, StoredDocument } from '../storage/storage.js';
-import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
+import { isOverlapping, nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
 
 /** A version vector, or whatever else tells a replica's seq. */
 export type Version = Pick<ReadonlyMap<ReplicaId, number>, 'get'>;
@@ -78,15 +78,28 @@ export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, b
   }
 }
 
-/** Makes one snapshot of all records, unless one of them is not committed yet or waits for something missing. */
+/** Voids that the server may not have, each once: for what the user was not allowed to write. */
+export function unloggedIn(blocks: readonly Block[], committed: Version): Block[] {
+  const voids = blocks.filter((block) => block.kind === 'void' && isAbove(committed, block));
+  return [...new Map(voids.map((block) => [nameOf(block.replica, block.seqFrom), block])).values()];
+}
+
+/**
+ * Makes one snapshot of all records, unless one of them is not committed yet or waits for something missing. Voids that are
+ * not in the server's log stay records: a snapshot cannot be pushed.
+ */
 export async function compactStored(storage: Storage, id: string, replica: ReplicaId, committed: Version | null): Promise<void> {
   const stored = await storage.load(id);
   const last = stored.records.at(-1)?.position;
-  const blocks = storedBlocks(stored);
+  const all = storedBlocks(stored);
+  const unlogged = committed ? unloggedIn(all, committed) : [];
+  const blocks = all.filter((block) => !unlogged.some((each) => isOverlapping(each, block)));
   if (last === undefined || stored.quarantined > 0 || blocks.some((block) => committed && block.kind !== 'snapshot' && isAbove(committed, block))) return;
   const engine = buildDocument(replica, stored.snapshot, blocks, everything);
   try {
-    if (engine.waiting() === 0) await storage.compact(id, engine.snapshot(), last);
+    if (engine.waiting() > 0) return;
+    if (unlogged.length > 0) await storage.append([{ document: id, records: unlogged.map(({ bytes }) => bytes) }]);
+    await storage.compact(id, engine.snapshot(), last);
   } finally {
     engine.free();
   }

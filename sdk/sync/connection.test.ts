@@ -77,6 +77,7 @@ let connection: Connection;
 let links: Link[];
 let heard: Message[];
 let tokens: (string | undefined)[];
+let fetchToken: () => string | undefined | Promise<string | undefined>;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -85,6 +86,7 @@ beforeEach(() => {
   links = [];
   heard = [];
   tokens = [];
+  fetchToken = () => `token-${tokens.length}`;
   const wire = loopback();
   wire.accept((link, setEvents) => {
     links.push(link);
@@ -102,7 +104,7 @@ beforeEach(() => {
     });
   });
   const ports = { transport: wire.transport, now: () => clock.ms, setTimer: clock.set, clearTimer: clock.clear, random: () => 0.5 };
-  connection = new Connection(ports, host, { replica, token: () => `token-${tokens.length}` });
+  connection = new Connection(ports, host, { replica, token: () => fetchToken() });
 });
 
 afterEach(() => connection.dispose());
@@ -209,14 +211,64 @@ describe('a connection over the loopback', () => {
 
   it('stops when the server does not authorise it, until the app connects again', async () => {
     await live();
+    const { receive } = server;
+    server.receive = () => links[links.length - 1].close(4401, 'expired');
     links[0].close(4401, 'expired');
     await settled();
     await clock.advance(10 * 60_000);
     expect(host.last).toMatchObject({ connection: 'offline', error: { code: 'not_authorized' } });
-    expect(links).toHaveLength(1);
+    // Once more with a fresh token, and no more.
+    expect([links.length, tokens]).toEqual([2, ['token-0', 'token-1']]);
+    server.receive = receive;
     connection.connect();
     await settled();
     expect(host.last.connection).toBe('live');
+  });
+
+  it('waits for a token that is fetched, before it dials', async () => {
+    let found = (_: string) => {};
+    fetchToken = () => new Promise((resolve) => { found = resolve; });
+    connection.connect();
+    await settled();
+    expect([links.length, host.last.connection]).toEqual([0, 'connecting']);
+    found('late');
+    await settled();
+    expect([tokens, host.last.connection]).toEqual([['late'], 'live']);
+  });
+
+  it('tries again with backoff when no token can be fetched, and forgets one that comes too late', async () => {
+    const fetches: ((token: string) => void)[] = [];
+    let failures = 2;
+    fetchToken = () => {
+      if (failures-- === 2) throw new Error('the login is away');
+      if (failures === 0) return Promise.reject(new Error('the login is away'));
+      return new Promise((resolve) => fetches.push(resolve));
+    };
+    connection.connect();
+    await settled();
+    expect(host.last).toMatchObject({ connection: 'offline', error: { code: 'unavailable', message: expect.stringContaining('the login is away') } });
+    await clock.advance(500 + 1_000);
+    expect([links.length, fetches.length]).toEqual([0, 1]);
+    connection.disconnect();
+    fetches[0]('too late');
+    await settled();
+    expect([links.length, host.last.connection]).toEqual([0, 'offline']);
+  });
+
+  it('answers the server’s wish for another token, if the app has one', async () => {
+    await live();
+    const renew = () => links[0].send(encodeFrame({ type: 'renew', expiresInMs: 30_000 }, 1n));
+    fetchToken = async () => 'next';
+    renew();
+    await settled();
+    fetchToken = () => { throw new Error('the login is away'); };
+    renew();
+    await settled();
+    fetchToken = () => undefined;
+    renew();
+    await settled();
+    expect(heard.filter(({ type }) => type === 'token')).toEqual([{ type: 'token', token: 'next' }]);
+    expect(host.last).toEqual({ connection: 'live' });
   });
 
   it('waits as long as a goodbye asks for', async () => {

@@ -14,7 +14,7 @@ import type { Message } from '../wire/message.js';
 import { fullJitterMs } from './backoff.js';
 import type { OwnBatch } from './batch-queue.js';
 import type { ConnectionPorts } from './ports.js';
-import type { Cursor, Effect, Rejection, SessionError, SessionEvent, SessionState, SessionStatus, TimerName } from './session-state.js';
+import type { Cursor, Effect, Rejection, SessionError, User, SessionEvent, SessionState, SessionStatus, TimerName } from './session-state.js';
 import { initialSession, isLive, step } from './session.js';
 import type { Link } from './transport.js';
 
@@ -37,7 +37,7 @@ export interface SyncHost {
   acked(document: string, version: ReadonlyMap<ReplicaId, number>): void;
   rejected(document: string, batch: Rejection): void;
   /** `null` is "gone". */
-  presence(document: string, replica: ReplicaId, state: Uint8Array | null): void;
+  presence(document: string, replica: ReplicaId, state: Uint8Array | null, user?: User): void;
   status(status: ConnectionStatus): void;
 }
 
@@ -47,10 +47,13 @@ export interface ConnectionStatus {
   progress?: { bytes: number; total: number };
 }
 
+/** A JSON Web Token, or what fetches one; a fetch that fails is tried again with backoff. */
+export type Token = string | (() => string | undefined | Promise<string | undefined>);
+
 export interface ConnectionOptions {
   replica: ReplicaId;
-  /** A function is asked again for every attempt. */
-  token?: string | (() => string | undefined);
+  /** A function is asked again for every attempt, and when the server wants a new one. */
+  token?: Token;
 }
 
 export class Connection {
@@ -179,7 +182,8 @@ export class Connection {
       case 'subscribed': return tell(() => this.#host.subscribed(effect.document, effect.version));
       case 'acked': return tell(() => this.#host.acked(effect.document, effect.version));
       case 'rejected': return tell(() => this.#host.rejected(effect.document, effect.batch));
-      case 'presence': return tell(() => this.#host.presence(effect.document, effect.replica, effect.state));
+      case 'presence': return tell(() => this.#host.presence(effect.document, effect.replica, effect.state, effect.user));
+      case 'renew': return this.#renew();
       case 'status': return tell(() => this.#host.status(statusFor(effect.status)));
       case 'receive': return;
     }
@@ -190,14 +194,38 @@ export class Connection {
     const ifCurrent = (event: () => SessionEvent) => {
       if (number === this.#linkNumber) this.#dispatch(event());
     };
+    const dial = (token: string | undefined) => {
+      if (number !== this.#linkNumber) return;
+      try {
+        this.#link = this.#ports.transport.connect({
+          open: () => ifCurrent(() => ({ type: 'linkOpened', token })),
+          frame: (bytes) => ifCurrent(() => this.#read(bytes)),
+          close: (code, reason) => ifCurrent(() => ({ type: 'linkClosed', code, reason })),
+        });
+      } catch (error) {
+        ifCurrent(() => ({ type: 'linkClosed', code: 1006, reason: String(error) }));
+      }
+    };
+    // The token comes first: a server waits only so long for who has connected.
+    this.#withToken(dial, (error) => ifCurrent(() => ({ type: 'hostFailed', error: { code: 'unavailable', message: `there is no token: ${error}` } })));
+  }
+
+  /** One that cannot be had now is not sent; the server will close, and the next attempt asks again. */
+  #renew(): void {
+    const number = this.#linkNumber;
+    if (typeof this.#options.token !== 'function') return;
+    this.#withToken((token) => { if (token !== undefined && number === this.#linkNumber) this.#dispatch({ type: 'renewed', token }); }, () => {});
+  }
+
+  /** At once when the app has it, later when it promises it. */
+  #withToken(take: (token: string | undefined) => void, fail: (error: unknown) => void): void {
+    const { token } = this.#options;
     try {
-      this.#link = this.#ports.transport.connect({
-        open: () => ifCurrent(() => ({ type: 'linkOpened', token: this.#token() })),
-        frame: (bytes) => ifCurrent(() => this.#read(bytes)),
-        close: (code, reason) => ifCurrent(() => ({ type: 'linkClosed', code, reason })),
-      });
+      const given = typeof token === 'function' ? token() : token;
+      if (typeof given === 'object' && given) given.then(take, fail);
+      else take(given ?? undefined);
     } catch (error) {
-      ifCurrent(() => ({ type: 'linkClosed', code: 1006, reason: String(error) }));
+      fail(error);
     }
   }
 
@@ -234,11 +262,6 @@ export class Connection {
     if (!this.#timers.has(name)) return;
     this.#ports.clearTimer(this.#timers.get(name));
     this.#timers.delete(name);
-  }
-
-  #token(): string | undefined {
-    const { token } = this.#options;
-    return typeof token === 'function' ? token() : token;
   }
 }
 

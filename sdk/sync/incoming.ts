@@ -74,10 +74,11 @@ export function receiveSnapshot(turn: Turn, message: MessageOf<'snapshot'>): boo
   return true;
 }
 
-/** The server dropped something of this document: what it sent us, or what we pushed. */
+/** The server dropped something of this document, what it sent us or what we pushed; or would not refuse it any more. */
 export function receiveResync(turn: Turn, id: string): boolean {
   const document = turn.document(id);
-  if (document && isSubscribed(document)) startAgain(turn, id);
+  if (document?.phase === 'refused' && turn.state.error?.document === id) turn.set({ error: null });
+  if (document && (isSubscribed(document) || document.phase === 'refused')) startAgain(turn, id);
   return true;
 }
 

@@ -5,6 +5,7 @@
 // again when the server has answered a subscribe, other replicas' values end with their leave or the link.
 
 import type { ReplicaId } from '../core/replica.js';
+import type { Message } from '../wire/message.js';
 import { isSubscribed, type DocumentState, type OwnPresence } from './session-state.js';
 import type { Turn } from './turn.js';
 
@@ -45,7 +46,7 @@ export function flushPresence(turn: Turn): void {
   if (isSent) turn.emit({ type: 'timer', timer: 'presence', ms: presenceIntervalMs });
 }
 
-export function receivePresence(turn: Turn, id: string, replica: ReplicaId, state: Uint8Array): void {
+export function receivePresence(turn: Turn, { document: id, replica, state, user, name }: Extract<Message, { type: 'presence' }>): void {
   const document = turn.document(id);
   if (!document || replica === turn.state.replica) return;
   const isGone = state.length === 0;
@@ -60,7 +61,8 @@ export function receivePresence(turn: Turn, id: string, replica: ReplicaId, stat
     // Whoever comes is a sign of life, so putting the ping off does no harm.
     if (!isGone) turn.emit({ type: 'timer', timer: 'ping', ms: Math.min(companyPingMs, turn.state.pingIntervalMs) });
   }
-  if (!isGone || isKnown) turn.emit({ type: 'presence', document: id, replica, state: isGone ? null : state });
+  const by = user === undefined || isGone ? {} : { user: { id: user, ...(name !== undefined && { name }) } };
+  if (!isGone || isKnown) turn.emit({ type: 'presence', document: id, replica, state: isGone ? null : state, ...by });
 }
 
 /** How long the line may be silent before it is tried. */

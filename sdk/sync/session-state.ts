@@ -126,6 +126,8 @@ export type SessionEvent =
   | { type: 'online' }
   | { type: 'offline' }
   | { type: 'linkOpened'; token?: string }
+  /** The app's answer to a `renew` effect. */
+  | { type: 'renewed'; token: string }
   /** The other side or the network closed the link; after a `close` effect no event of that link may follow. */
   | { type: 'linkClosed'; code: number; reason: string }
   | { type: 'message'; message: Message }
@@ -152,8 +154,17 @@ export type Effect =
   | { type: 'subscribed'; document: string; version: ReadonlyMap<ReplicaId, number> }
   | { type: 'acked'; document: string; version: ReadonlyMap<ReplicaId, number> }
   | { type: 'rejected'; document: string; batch: Rejection }
-  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null }
+  /** `user`: whose it is, by what the server knows; not set where there are no accounts. */
+  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null; user?: User }
+  /** Ask the app for another token. */
+  | { type: 'renew' }
   | { type: 'status'; status: SessionStatus };
+
+/** Somebody with an account, as the server knows it. */
+export interface User {
+  readonly id: string;
+  readonly name?: string;
+}
 
 export interface Rejection {
   readonly replica: ReplicaId;

@@ -50,6 +50,40 @@ describe('the connection', () => {
     expect(effects).toContainEqual({ type: 'send', message: { type: 'hello', protocol: 1, replica, token: 'jwt' } });
   });
 
+  it('asks the app for another token when the server wants one, and sends it, on this link only', () => {
+    const renew = server({ type: 'renew', expiresInMs: 30_000 });
+    const renewed: SessionEvent = { type: 'renewed', token: 'next' };
+    expect(story([...online, renew, renewed, lost, renewed]).lines.slice(3)).toEqual(['renew', 'token', 'backoff retry 0, status offline unavailable', '']);
+    expect(story([connect, opened, renew]).lines[2]).toBe('hang up 4400, backoff retry 0, status offline protocol_error');
+  });
+
+  it.each<[string, SessionEvent, string]>([
+    ['an error', server({ type: 'error', code: 'not_authorized', message: 'expired' }), 'hang up 1000, backoff retry 0, status offline not_authorized'],
+    ['a goodbye', server({ type: 'goodbye', code: 'not_authorized', message: 'expired', retryAfterMs: 0 }), 'hang up 1000, backoff retry 0, status offline not_authorized'],
+    ['a close code', { type: 'linkClosed', code: 4401, reason: 'expired' }, 'backoff retry 0, status offline not_authorized'],
+  ])('tries once more with another token when %s ends what was welcome, and then only when told', (_, event, line) => {
+    const { lines } = story([...online, event, fired('retry'), opened, { type: 'linkClosed', code: 4401, reason: '' }, fired('retry'), { type: 'online' }, connect]);
+    expect(lines.slice(3)).toEqual([
+      line, 'timer connect 10000, dial, status connecting not_authorized', 'hello', 'status offline not_authorized', '', '',
+      'timer connect 10000, dial, status connecting',
+    ]);
+  });
+
+  it('says who shows a presence, as the server does', () => {
+    const shown = (user?: string, name?: string) => server({ type: 'presence', document: 'doc', replica: dead, state: Uint8Array.of(1), user, name });
+    expect(story([open('doc'), ...online, subscribed('doc', 0, 0), shown('ann', 'Ann'), shown('ann'), shown()]).lines.slice(5)).toEqual([
+      'timer ping 5000, presence doc d of ann Ann', 'presence doc d of ann ', 'presence doc d',
+    ]);
+  });
+
+  it('follows a refused document again when the server offers it', () => {
+    const refusal = server({ type: 'error', code: 'not_authorized', message: 'no', document: 'doc' });
+    const offer = server({ type: 'resync', document: 'doc' });
+    expect(story([open('doc'), ...online, refusal, offer, subscribed('doc', 0, 0), offer]).lines.slice(4)).toEqual([
+      'status live not_authorized', 'subscribe doc 0 e1, status catching-up', 'subscribed doc, status live', 'backoff resubscribe 1, status catching-up',
+    ]);
+  });
+
   it('waits longer after each failure, and shortest again once it was live', () => {
     const retry = fired('retry');
     expect(story([connect, lost, retry, lost, retry, lost, retry, opened, welcome, lost]).lines.filter((line) => line.includes('backoff'))).toEqual([
@@ -434,7 +468,8 @@ function inWords(effect: Effect): string {
     case 'subscribed': return `subscribed ${effect.document}${[...effect.version].map(([id, seq]) => ` ${id[0]}${seq}`).join('')}`;
     case 'acked': return `acked ${effect.document}${[...effect.version].map(([id, seq]) => ` ${id[0]}${seq}`).join('')}`;
     case 'rejected': return `rejected ${effect.document} ${effect.batch.seqFrom}`;
-    case 'presence': return `presence ${effect.document} ${effect.replica[0]}`;
+    case 'presence': return `presence ${effect.document} ${effect.replica[0]}${effect.user ? ` of ${effect.user.id} ${effect.user.name ?? ''}` : ''}`;
+    case 'renew': return 'renew';
     case 'status': {
       const { connection, error, progress } = effect.status;
       return `status ${connection}${error ? ` ${error.code}` : ''}${progress ? ` ${progress.bytes}/${progress.total}` : ''}`;

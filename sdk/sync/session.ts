@@ -55,6 +55,7 @@ function handle(turn: Turn, event: SessionEvent): void {
     case 'online': return turn.state.phase === 'waiting' && !turn.state.held ? dial(turn) : probe(turn);
     case 'offline': return probe(turn);
     case 'linkOpened': return greet(turn, event.token);
+    case 'renewed': return renewed(turn, event.token);
     case 'linkClosed': return linkClosed(turn, event.code, event.reason);
     case 'message': return receive(turn, event.message);
     case 'malformed': return nonsense(turn, event.reason);
@@ -98,11 +99,16 @@ function welcome(turn: Turn, message: Extract<Message, { type: 'welcome' }>): vo
   for (const id of turn.state.documents.keys()) subscribe(turn, id);
 }
 
+/** The server asked for another token, and the app has one. */
+function renewed(turn: Turn, token: string): void {
+  if (turn.state.phase === 'open') turn.emit({ type: 'send', message: { type: 'token', token } });
+}
+
 function linkClosed(turn: Turn, closeCode: number, reason: string): void {
   if (!hasLink(turn)) return;
   const code = errorOfClose(closeCode);
   const error = { code, message: `the connection was closed (${closeCode}${reason ? `: ${reason}` : ''})` };
-  if (isFatal(code)) return stop(turn, error, false);
+  if (isFinal(turn, code)) return stop(turn, error, false);
   // The reason the server gave in words before it closed says more than the close itself.
   const said = turn.state.error;
   lose(turn, said && said.document === undefined ? said : error, 0);
@@ -226,7 +232,8 @@ function receiveOpen(turn: Turn, message: Message): boolean {
     case 'resync': return receiveResync(turn, message.document);
     case 'ack': receiveAck(turn, message.document, message.entries); return true;
     case 'reject': receiveReject(turn, message.document, rejectionOf(message)); return true;
-    case 'presence': receivePresence(turn, message.document, message.replica, message.state); return true;
+    case 'presence': receivePresence(turn, message); return true;
+    case 'renew': turn.emit({ type: 'renew' }); return true;
     case 'pong': return true;
     default: return false;
   }
@@ -238,16 +245,23 @@ function receiveError(turn: Turn, { code, message, document }: Extract<Message, 
     receiveRefusal(turn, document, !isPassing(code));
   } else if (code === 'replica_conflict') {
     // An earlier link still shows the presence of a tab we speak for. When that link ends we are told; see presence.ts.
-  } else if (isFatal(code)) {
+  } else if (isFinal(turn, code)) {
     stop(turn, { code, message });
+  } else if (isFatal(code)) {
+    drop(turn, closeCodes.normal, { code, message });
   } else {
     turn.set({ error: { code, message } });
   }
 }
 
 function receiveGoodbye(turn: Turn, { code, message, retryAfterMs }: Extract<Message, { type: 'goodbye' }>): void {
-  if (isFatal(code)) stop(turn, { code, message });
+  if (isFinal(turn, code)) stop(turn, { code, message });
   else drop(turn, closeCodes.normal, { code, message }, retryAfterMs);
+}
+
+/** Whom the server let in it may let in again, with another token; whom it did not, only the app can help. */
+function isFinal(turn: Turn, code: SessionError['code']): boolean {
+  return isFatal(code) && !(code === 'not_authorized' && turn.state.phase === 'open');
 }
 
 /** Whether the same request may succeed a little later. */

@@ -297,7 +297,7 @@ export class TabsConnection implements Line {
       subscribed: (document, version) => bring({ type: 'subscribed', document, version }),
       acked: (document, version) => bring({ type: 'acked', document, version }),
       rejected: (document, batch) => bring({ type: 'rejected', document, batch }),
-      presence: (document, replica, state) => bring({ type: 'presence', document, replica, state }),
+      presence: (document, replica, state, user) => bring({ type: 'presence', document, replica, state, ...(user && { user }) }),
       status: (status) => bring({ type: 'status', status: statusOf(status) }),
     };
   }
@@ -409,7 +409,7 @@ export class TabsConnection implements Line {
       case 'subscribed': return this.#host.subscribed(document, news.version);
       case 'acked': return this.#host.acked(document, news.version);
       case 'rejected': return this.#host.rejected(document, news.batch);
-      case 'presence': return this.#host.presence(document, news.replica, news.state);
+      case 'presence': return this.#host.presence(document, news.replica, news.state, news.user);
     }
   }
 

@@ -7,7 +7,7 @@ import { readBlocks } from '../core/codec.js';
 import { isReplicaId, type ReplicaId } from '../core/replica.js';
 import { isDocumentId } from '../wire/limits.js';
 import type { OwnBatch } from './batch-queue.js';
-import type { Cursor, Rejection, SessionStatus } from './session-state.js';
+import type { Cursor, Rejection, SessionStatus, User } from './session-state.js';
 
 /** Of these messages: part of the names of channel and locks. */
 export const tabsVersion = 1;
@@ -18,7 +18,7 @@ export type News =
   | { type: 'changes'; document: string; after: number; blocks: Uint8Array; cursor: Cursor }
   | { type: 'subscribed' | 'acked'; document: string; version: ReadonlyMap<ReplicaId, number> }
   | { type: 'rejected'; document: string; batch: Rejection }
-  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null }
+  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array | null; user?: User }
   | { type: 'status'; status: SessionStatus };
 
 export type TabContent =
@@ -51,6 +51,7 @@ const isCursor = (value: unknown) => isShaped(value, { epoch: isString, lsn: isC
 const isString = (value: unknown) => typeof value === 'string';
 const isVersion = (value: unknown) => value instanceof Map && [...value].every(([replica, seq]) => isReplicaId(replica) && isCount(seq));
 
+const isUser = (value: unknown) => value === undefined || isShaped(value, { id: isString, name: (name) => name === undefined || isString(name) });
 const isState = (value: unknown) => value === null || isBytes(value);
 
 type Shape = Record<string, (value: unknown) => boolean>;
@@ -60,7 +61,7 @@ const newsShapes: Record<string, Shape> = {
   subscribed: { document: isDocumentId, version: isVersion },
   acked: { document: isDocumentId, version: isVersion },
   rejected: { document: isDocumentId, batch: (value) => isShaped(value, { replica: isReplicaId, seqFrom: isCount, seqTo: isCount, code: isString }) },
-  presence: { document: isDocumentId, replica: isReplicaId, state: isState },
+  presence: { document: isDocumentId, replica: isReplicaId, state: isState, user: isUser },
   status: { status: (value) => isShaped(value, { connection: isString }) },
 };
 

@@ -72,7 +72,7 @@ describe('what the protocol does not allow', () => {
     refused(new Uint8Array(0), 'shorter than its header');
     refused(new Uint8Array(12), 'shorter than its header');
     refused(Uint8Array.of(0, ...new Uint8Array(12)), 'type 0 is unknown');
-    refused(Uint8Array.of(17, ...new Uint8Array(12)), 'type 17 is unknown');
+    refused(Uint8Array.of(19, ...new Uint8Array(12)), 'type 19 is unknown');
     refused(Uint8Array.of(12, ...new Uint8Array(12)), 'the root');
     const ping = encodeFrame({ type: 'ping', nonce: 1 }, 0n);
     refused(Uint8Array.of(...ping, 0), 'payload bytes');
@@ -137,6 +137,12 @@ describe('what the protocol does not allow', () => {
     refusedMessage({ type: 'presence', document, replica, state: new Uint8Array(limits.presenceBytesMax + 1) }, 'state');
     accepted({ type: 'hello', protocol: 1, replica, token: 't'.repeat(limits.tokenBytesMax) });
     refusedMessage({ type: 'hello', protocol: 1, replica, token: 't'.repeat(limits.tokenBytesMax + 1) }, 'token');
+    accepted({ type: 'token', token: 't'.repeat(limits.tokenBytesMax) });
+    refusedMessage({ type: 'token', token: 't'.repeat(limits.tokenBytesMax + 1) }, 'token');
+    const state = new Uint8Array(0);
+    accepted({ type: 'presence', document, replica, state, user: 'u'.repeat(limits.userBytesMax), name: 'n'.repeat(limits.userBytesMax) });
+    refusedMessage({ type: 'presence', document, replica, state, user: 'u'.repeat(limits.userBytesMax + 1) }, 'user');
+    refusedMessage({ type: 'presence', document, replica, state, name: 'n'.repeat(limits.userBytesMax + 1) }, 'name');
     accepted({ type: 'subscribe', document, lsn: 0, epoch: 'e'.repeat(limits.epochBytesMax) });
     refusedMessage({ type: 'subscribe', document, lsn: 0, epoch: 'e'.repeat(limits.epochBytesMax + 1) }, 'epoch');
     refusedMessage({ type: 'subscribe', document, lsn: 0, epoch: '' }, 'epoch');

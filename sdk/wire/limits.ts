@@ -20,6 +20,8 @@ export const epochBytesMax = 64;
 export const tokenBytesMax = 8 * 1024;
 /** A sentence for a person, not a stack trace. */
 export const messageBytesMax = 1024;
+/** The id of a user, and what it is called: a line on a screen. */
+export const userBytesMax = 256;
 /** A cursor, a name, a colour; it is sent up to 30 times a second to everybody. */
 export const presenceBytesMax = 8 * 1024;
 /** One entry per replica that pushed; a device has a handful. */

@@ -31,13 +31,17 @@ export type Message =
   | { type: 'ack'; document: string; entries: { replica: ReplicaId; seq: number }[] }
   /** Refused for ever: the batch seqFrom..seqTo is logged as a void. */
   | { type: 'reject'; document: string; replica: ReplicaId; seqFrom: number; seqTo: number; code: ErrorCode; message: string }
-  /** Ephemeral state of one replica; empty `state` is "gone". */
-  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array }
+  /** Ephemeral state of one replica; empty `state` is "gone". The server says who it is; what a client says of that is not looked at. */
+  | { type: 'presence'; document: string; replica: ReplicaId; state: Uint8Array; user?: string; name?: string }
   | { type: 'ping'; nonce: number }
   | { type: 'pong'; nonce: number }
   /** You lag (or a gap was seen): subscribe again from the position you hold. */
   | { type: 'resync'; document: string }
   | { type: 'error'; code: ErrorCode; message: string; document?: string }
-  | { type: 'goodbye'; code: ErrorCode; message: string; retryAfterMs: number };
+  | { type: 'goodbye'; code: ErrorCode; message: string; retryAfterMs: number }
+  /** Server's: your token expires; send another. */
+  | { type: 'renew'; expiresInMs: number }
+  /** Client's: from now on this one, of the same user. */
+  | { type: 'token'; token: string };
 
 export type MessageType = Message['type'];

@@ -13,11 +13,12 @@ type FieldsOf<T extends MessageType> = readonly Field<Exclude<keyof Extract<Mess
 const document = ['document', 'id', 1, limits.documentIdBytesMax] as const;
 const epoch = ['epoch', 'text', 1, limits.epochBytesMax] as const;
 const code = ['code', 'code', 0, limits.messageBytesMax] as const;
+const token = ['token', 'text', 0, limits.tokenBytesMax] as const;
 const message = ['message', 'sentence', 0, limits.messageBytesMax] as const;
 
 /** A type's number on the wire is its place here, from 1. */
 export const schema: { readonly [T in MessageType]: FieldsOf<T> } = {
-  hello: [['protocol', 'u16'], ['replica', 'replica'], ['token', 'text', 0, limits.tokenBytesMax, 'optional']],
+  hello: [['protocol', 'u16'], ['replica', 'replica'], [...token, 'optional']],
   welcome: [
     ['protocol', 'u16'], epoch,
     ['pingIntervalMs', 'u32', limits.pingIntervalMsMin, limits.pingIntervalMsMax],
@@ -31,10 +32,15 @@ export const schema: { readonly [T in MessageType]: FieldsOf<T> } = {
   push: [document, ['batches', 'bytes']],
   ack: [document, ['entries', 'acks', 0, limits.ackEntriesMax]],
   reject: [document, ['replica', 'replica'], ['seqFrom', 'u64', 1], ['seqTo', 'u64'], code, message],
-  presence: [document, ['replica', 'replica'], ['state', 'bytes', 0, limits.presenceBytesMax]],
+  presence: [
+    document, ['replica', 'replica'], ['state', 'bytes', 0, limits.presenceBytesMax],
+    ['user', 'text', 1, limits.userBytesMax, 'optional'], ['name', 'text', 1, limits.userBytesMax, 'optional'],
+  ],
   ping: [['nonce', 'u32']],
   pong: [['nonce', 'u32']],
   resync: [document],
   error: [code, message, [...document, 'optional']],
   goodbye: [code, message, ['retryAfterMs', 'u32', 0, limits.retryAfterMsMax]],
+  renew: [['expiresInMs', 'u32']],
+  token: [token],
 };

@@ -15,6 +15,8 @@ export interface ServerProcessOptions {
   database?: string;
   /** Further flags of `headwater serve`. */
   flags?: string[];
+  /** Beside that of this process. */
+  environment?: Record<string, string>;
 }
 
 export interface StoredDocument {
@@ -60,9 +62,9 @@ export class ServerProcess {
 
   /** Starts the process on the files and the port it had. Resolves when it answers. */
   async resume(): Promise<void> {
-    const { transport, flags = [] } = this.options;
+    const { transport, flags = [], environment } = this.options;
     const args = ['serve', '--port', String(this.port), '--database', this.database, ...(transport ? ['--transport', transport] : []), ...flags];
-    const child = spawn(process.execPath, ['--no-warnings', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--no-warnings', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
     this.#child = child;
     const keep = (chunk: Buffer) => { this.#log = [...this.#log, chunk.toString().trimEnd()].slice(-logLinesMax); };
     child.stdout.on('data', keep);

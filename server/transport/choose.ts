@@ -3,8 +3,15 @@
 import { HeadwaterError } from '../../sdk/core/errors.js';
 import type { ServerTransport, TransportLimits, TransportName } from './transport.js';
 
+/** As node:http has it. */
+const headerBytesMax = 16 * 1024;
+
 const loaders: Record<TransportName, (limits: TransportLimits) => Promise<ServerTransport>> = {
-  uws: async (limits) => new (await import('./uws.js')).UwsTransport(limits),
+  uws: async (limits) => {
+    // Read by the library when it loads. A token has up to 8 KiB, and its own limit for all headers is 4.
+    process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(headerBytesMax);
+    return new (await import('./uws.js')).UwsTransport(limits);
+  },
   ws: async (limits) => new (await import('./ws.js')).WsTransport(limits),
 };
 

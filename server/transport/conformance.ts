@@ -4,9 +4,9 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { TestWebSocket } from './ws.js';
-import type { RequestHead, ServerTransport, Socket, SocketEvents, TransportHandlers, TransportLimits } from './transport.js';
+import type { RequestHead, ServerTransport, Socket, SocketEvents, TransportHandlers, TransportLimits, Visit } from './transport.js';
 
-const limits: TransportLimits = { frameBytesMax: 4_096, backpressureBytesMax: 256 * 1024 };
+const limits: TransportLimits = { frameBytesMax: 4_096, backpressureBytesMax: 256 * 1024, httpBodyBytesMax: 100_000 };
 const protocol = 'test.v1';
 
 /** The server's side of one connection, as the test sees it. */
@@ -16,7 +16,7 @@ class Peer implements SocketEvents {
   drains = 0;
   closed: [code: number, reason: string] | null = null;
 
-  constructor(readonly socket: Socket) {}
+  constructor(readonly socket: Socket, readonly visit: Visit) {}
   frame(bytes: Uint8Array): void { this.frames.push(bytes); }
   lagging(): void {
     this.lags += 1;
@@ -37,19 +37,21 @@ export function transportConformance(name: string, make: (limits: TransportLimit
     const handlers: TransportHandlers = {
       upgrade(head, protocols) {
         heads.push(head);
-        if (head.origin === 'http://close.example') return { accept: true, protocol, close: { code: 4403, reason: 'not you' } };
+        const visit = { address: 'somewhere', token: protocols.at(-1)! };
+        if (head.origin === 'http://close.example') return { accept: true, protocol, visit, close: { code: 4403, reason: 'not you' } };
         if (head.origin === 'http://evil.example') return { accept: false, status: 403, message: 'not from here' };
         return protocols.includes(protocol)
-          ? { accept: true, protocol } : { accept: false, status: 400, message: 'which protocol?' };
+          ? { accept: true, protocol, visit } : { accept: false, status: 400, message: 'which protocol?' };
       },
-      open(socket) {
-        const peer = new Peer(socket);
+      open(socket, visit) {
+        const peer = new Peer(socket, visit);
         peers.push(peer);
         return peer;
       },
-      async get({ path }) {
+      async answer({ path, method, authorization, forwardedFor }, sent) {
         await new Promise((resolve) => setTimeout(resolve, 5));
         if (path === '/broken') throw new Error('a secret');
+        if (path === '/echo') return { status: 200, body: `${method} ${authorization} ${forwardedFor} ${Buffer.from(sent)}` };
         return { status: path === '/there' ? 200 : 404, headers: { 'x-test': 'yes' }, body: `body of ${path}` };
       },
     };
@@ -106,6 +108,7 @@ export function transportConformance(name: string, make: (limits: TransportLimit
     it('echoes only the chosen subprotocol and knows where a peer is', async () => {
       const { client, peer } = await open();
       expect(client.protocol).toBe(protocol);
+      expect(peer.visit).toEqual({ address: 'somewhere', token: 'other' });
       expect(peer.socket.remoteAddress).toMatch(/127\.0\.0\.1$|^::1$|0000:7f00:0001$/);
       expect(heads[0]).toMatchObject({ path: '/sync', host: `127.0.0.1:${port}`, origin: '' });
     });
@@ -251,12 +254,33 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       await open();
     });
 
-    it('answers GET and HEAD, and nothing else', async () => {
+    it('answers GET and HEAD', async () => {
       expect(await http('GET', '/there?query=1')).toMatchObject({ status: 200, body: 'body of /there' });
       expect((await http('GET', '/there')).headers['x-test']).toBe('yes');
       expect(await http('HEAD', '/there')).toMatchObject({ status: 200, body: '' });
       expect(await http('GET', '/missing')).toMatchObject({ status: 404 });
-      expect(await http('POST', '/there')).toMatchObject({ status: 405 });
+    });
+
+    it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('hands on the body of a %s, in pieces or in one', async (method) => {
+      const headers = { authorization: 'Bearer x', 'x-forwarded-for': '1.2.3.4', 'transfer-encoding': 'chunked' };
+      const { body } = await http(method, '/echo', headers, ['a', 'ü'.repeat(10_000), 'c']);
+      expect(body === `${method} Bearer x 1.2.3.4 a${'ü'.repeat(10_000)}c`).toBe(true);
+      expect((await http(method, '/echo')).body).toBe(`${method}   `);
+    });
+
+    it('takes a body at the limit, and refuses one byte more without keeping it', async () => {
+      const whole = await http('POST', '/echo', {}, ['x'.repeat(limits.httpBodyBytesMax)]);
+      expect([whole.status, whole.body.length]).toEqual([200, 'POST   '.length + limits.httpBodyBytesMax]);
+      expect(await http('POST', '/echo', {}, ['x'.repeat(limits.httpBodyBytesMax), 'x'])).toMatchObject({ status: 413 });
+      expect((await http('POST', '/echo', {}, ['still there'])).body).toBe('POST   still there');
+    });
+
+    it('forgets a request whose body never ends', async () => {
+      const raw = connect(port, '127.0.0.1', () => raw.write('POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'));
+      raw.on('error', () => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      raw.destroy();
+      expect(await http('GET', '/there')).toMatchObject({ status: 200 });
     });
 
     it('answers a failed handler without saying why', async () => {
@@ -290,14 +314,17 @@ export function transportConformance(name: string, make: (limits: TransportLimit
       await until(() => peer.frames.length === 1);
     });
 
-    function http(method: string, path: string): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }> {
+    function http(
+      method: string, path: string, headers: Record<string, string> = {}, pieces: readonly string[] = [],
+    ): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }> {
       return new Promise((resolve, reject) => {
-        const request = httpRequest({ port, host: '127.0.0.1', method, path, agent: false }, (answer) => {
+        const request = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent: false }, (answer) => {
           let body = '';
           answer.on('data', (chunk) => (body += chunk));
           answer.on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, body }));
         });
         request.on('error', reject);
+        for (const piece of pieces) request.write(piece);
         request.end();
       });
     }

@@ -1,4 +1,4 @@
-// The server's end of the network: WebSockets that carry whole frames, topics, and plain HTTP GETs.
+// The server's end of the network: WebSockets that carry whole frames, topics, and plain HTTP.
 //
 // Two implementations stand behind it, uWebSockets.js and ws, and conformance.ts holds both to the same
 // behaviour. Nothing here knows what is in a frame.
@@ -31,11 +31,20 @@ export interface SocketEvents {
   close(code: number, reason: string): void;
 }
 
+/** Who comes, as far as the handshake shows; carried from `upgrade` to `open`. */
+export interface Visit {
+  address: string;
+  token?: string;
+}
+
 export interface RequestHead {
+  method: string;
   path: string;
   /** '' when absent. */
   host: string;
   origin: string;
+  authorization: string;
+  forwardedFor: string;
   remoteAddress: string;
 }
 
@@ -44,7 +53,7 @@ export interface RequestHead {
  * at once, with a code that says why; nothing it sends is looked at. Anybody else gets an HTTP answer.
  */
 export type UpgradeAnswer =
-  | { accept: true; protocol: string; close?: { code: number; reason: string } }
+  | { accept: true; protocol: string; visit: Visit; close?: { code: number; reason: string } }
   | { accept: false; status: number; message: string };
 
 export interface HttpAnswer {
@@ -55,13 +64,15 @@ export interface HttpAnswer {
 
 export interface TransportHandlers {
   upgrade(request: RequestHead, protocols: readonly string[]): UpgradeAnswer;
-  open(socket: Socket): SocketEvents;
-  /** GET and HEAD; a HEAD's body is not sent. */
-  get(request: RequestHead): Promise<HttpAnswer> | HttpAnswer;
+  open(socket: Socket, visit: Visit): SocketEvents;
+  /** `body` is empty for GET and HEAD; the body of an answer to HEAD is not sent. */
+  answer(request: RequestHead, body: Uint8Array): Promise<HttpAnswer> | HttpAnswer;
 }
 
 export interface TransportLimits {
   frameBytesMax: number;
+  /** A request with a larger body is answered 413, and its body is not kept. */
+  httpBodyBytesMax: number;
   backpressureBytesMax: number;
 }
 
@@ -78,6 +89,9 @@ export interface ServerTransport {
 }
 
 export type TransportName = 'uws' | 'ws';
+
+export const tooLargeAnswer: HttpAnswer = { status: 413, headers: { connection: 'close' }, body: 'the body is too large\n' };
+export const faultAnswer: HttpAnswer = { status: 500, body: 'internal error\n' };
 
 /** For a socket that nobody looks at. */
 export const deafEvents: SocketEvents = { frame() {}, lagging() {}, drain() {}, close() {} };

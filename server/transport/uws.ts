@@ -6,7 +6,7 @@
 
 import * as uws from 'uWebSockets.js';
 import {
-  closeGraceMs, closeText, deafEvents, splitProtocols,
+  closeGraceMs, closeText, deafEvents, faultAnswer, splitProtocols, tooLargeAnswer,
   type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
   type TransportHandlers, type TransportLimits, type UpgradeAnswer,
 } from './transport.js';
@@ -14,7 +14,8 @@ import { portError } from './port-error.js';
 
 interface UserData {
   socket: UwsSocket;
-  verdict: UpgradeAnswer & { accept: true };
+  /** Until it is open: a token is not to be kept for as long as a socket lasts. */
+  verdict: (UpgradeAnswer & { accept: true }) | null;
 }
 
 // The type file of the package lacks this form of listen, and has the constant inside an enum that is not there.
@@ -44,13 +45,13 @@ export class UwsTransport implements ServerTransport {
       sendPingsAutomatically: false,
       idleTimeout: 0,
       upgrade: (response, request, context) => upgrade(response, request, context, handlers, app),
-      open: (ws) => ws.getUserData().socket.open(ws, ws.getUserData().verdict, handlers),
+      open: (ws) => open(ws, handlers),
       message: (ws, bytes) => ws.getUserData().socket.events.frame(new Uint8Array(bytes.slice(0))),
       dropped: (ws) => ws.getUserData().socket.lag(),
       drain: (ws) => ws.getUserData().socket.events.drain(),
       close: (ws, code, reason) => ws.getUserData().socket.ended(code, decoder.decode(reason)),
     });
-    app.any('/*', (response, request) => answer(response, request, handlers));
+    app.any('/*', (response, request) => answer(response, request, handlers, this.limits.httpBodyBytesMax));
     return this.bind(app, port, host);
   }
 
@@ -135,9 +136,9 @@ class UwsSocket implements Socket {
     ws.end(code, closeText(reason));
   }
 
-  open(ws: uws.WebSocket<UserData>, { close }: { close?: { code: number; reason: string } }, handlers: TransportHandlers): void {
+  open(ws: uws.WebSocket<UserData>, { close, visit }: UpgradeAnswer & { accept: true }, handlers: TransportHandlers): void {
     this.ws = ws;
-    if (close === undefined) this.events = handlers.open(this);
+    if (close === undefined) this.events = handlers.open(this, visit);
     else this.close(close.code, close.reason);
   }
 
@@ -165,6 +166,13 @@ class UwsSocket implements Socket {
   }
 }
 
+function open(ws: uws.WebSocket<UserData>, handlers: TransportHandlers): void {
+  const data = ws.getUserData();
+  const verdict = data.verdict!;
+  data.verdict = null;
+  data.socket.open(ws, verdict, handlers);
+}
+
 function upgrade(
   response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t,
   handlers: TransportHandlers, app: uws.TemplatedApp,
@@ -184,22 +192,39 @@ function upgrade(
   );
 }
 
-async function answer(response: uws.HttpResponse, request: uws.HttpRequest, handlers: TransportHandlers): Promise<void> {
+async function answer(
+  response: uws.HttpResponse, request: uws.HttpRequest, handlers: TransportHandlers, bodyBytesMax: number,
+): Promise<void> {
   let aborted = false;
-  response.onAborted(() => (aborted = true));
-  const method = request.getMethod();
   const head = headOf(response, request);
-  const reply = await reply405(method, () => handlers.get(head));
-  if (!aborted) write(response, reply, method === 'head');
+  const body = readBody(response, head.method, bodyBytesMax, () => (aborted = true));
+  const reply = await replyTo(handlers, head, body);
+  if (!aborted) write(response, reply, head.method === 'HEAD');
 }
 
-async function reply405(method: string, get: () => Promise<HttpAnswer> | HttpAnswer): Promise<HttpAnswer> {
-  if (method !== 'get' && method !== 'head') return { status: 405, body: 'only GET and HEAD\n' };
+async function replyTo(handlers: TransportHandlers, head: RequestHead, reading: Promise<Uint8Array | null>): Promise<HttpAnswer> {
   try {
-    return await get();
+    const body = await reading;
+    return body === null ? tooLargeAnswer : await handlers.answer(head, body);
   } catch {
-    return { status: 500, body: 'internal error\n' };
+    return faultAnswer;
   }
+}
+
+/** Null when it is too large; never settled when the peer goes away before its end. */
+function readBody(response: uws.HttpResponse, method: string, bytesMax: number, aborted: () => void): Promise<Uint8Array | null> {
+  response.onAborted(aborted);
+  if (method === 'GET' || method === 'HEAD') return Promise.resolve(new Uint8Array(0));
+  return new Promise((resolve) => {
+    let pieces: Uint8Array[] = [];
+    let bytes = 0;
+    response.onData((piece, isLast) => {
+      bytes += piece.byteLength;
+      if (bytes <= bytesMax) pieces.push(new Uint8Array(piece.slice(0)));
+      else pieces = [];
+      if (isLast || bytes > bytesMax) resolve(bytes > bytesMax ? null : new Uint8Array(Buffer.concat(pieces)));
+    });
+  });
 }
 
 function write(response: uws.HttpResponse, { status, headers = {}, body = '' }: HttpAnswer, headOnly: boolean): void {
@@ -207,15 +232,19 @@ function write(response: uws.HttpResponse, { status, headers = {}, body = '' }: 
     response.writeStatus(String(status));
     for (const name in headers) response.writeHeader(name, headers[name]);
     if (headOnly) response.endWithoutBody(typeof body === 'string' ? Buffer.byteLength(body) : body.length);
-    else response.end(body);
+    // What is left of a body that was refused is not read as the next request.
+    else response.end(body, headers.connection === 'close');
   });
 }
 
 function headOf(response: uws.HttpResponse, request: uws.HttpRequest): RequestHead {
   return {
+    method: request.getMethod().toUpperCase(),
     path: request.getUrl(),
     host: request.getHeader('host'),
     origin: request.getHeader('origin'),
+    authorization: request.getHeader('authorization'),
+    forwardedFor: request.getHeader('x-forwarded-for'),
     remoteAddress: decoder.decode(response.getRemoteAddressAsText()),
   };
 }

@@ -9,7 +9,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { portError } from './port-error.js';
 import { Topics } from './topics.js';
 import {
-  closeGraceMs, closeText, deafEvents, splitProtocols,
+  closeGraceMs, closeText, deafEvents, faultAnswer, splitProtocols, tooLargeAnswer,
   type HttpAnswer, type RequestHead, type SendResult, type ServerTransport, type Socket, type SocketEvents,
   type TransportHandlers, type TransportLimits, type UpgradeAnswer,
 } from './transport.js';
@@ -26,7 +26,7 @@ export class WsTransport implements ServerTransport {
   constructor(private readonly limits: TransportLimits) {}
 
   listen(port: number, host: string, handlers: TransportHandlers): Promise<number> {
-    const server = createServer((request, response) => void answer(request, response, handlers));
+    const server = createServer((request, response) => void answer(request, response, handlers, this.limits.httpBodyBytesMax));
     const sockets = new WebSocketServer({
       noServer: true,
       maxPayload: this.limits.frameBytesMax,
@@ -60,13 +60,13 @@ export class WsTransport implements ServerTransport {
     server.closeAllConnections();
   }
 
-  private open(ws: WebSocket, request: IncomingMessage, { close }: UpgradeAnswer & { accept: true }, handlers: TransportHandlers): void {
+  private open(ws: WebSocket, request: IncomingMessage, { close, visit }: UpgradeAnswer & { accept: true }, handlers: TransportHandlers): void {
     this.sockets.add(ws);
     ws.binaryType = 'nodebuffer';
     const address = request.socket.remoteAddress ?? '';
     const socket = new WsSocket(ws, address, this.topics, this.limits.backpressureBytesMax);
     if (close !== undefined) socket.close(close.code, close.reason);
-    const events = close === undefined ? handlers.open(socket) : deafEvents;
+    const events = close === undefined ? handlers.open(socket, visit) : deafEvents;
     socket.events = events;
     // A text frame is bytes like any other; what they mean is for the frame codec to refuse.
     ws.on('message', (data: Buffer) => events.frame(ownBytes(data)));
@@ -149,20 +149,35 @@ function bind(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, handlers: TransportHandlers): Promise<void> {
-  const reply = await replyTo(request, handlers);
+async function answer(
+  request: IncomingMessage, response: ServerResponse, handlers: TransportHandlers, bodyBytesMax: number,
+): Promise<void> {
+  const reply = await replyTo(request, handlers, bodyBytesMax);
   const body = Buffer.from(reply.body ?? '');
   response.writeHead(reply.status, { ...reply.headers, 'content-length': body.length });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-async function replyTo(request: IncomingMessage, handlers: TransportHandlers): Promise<HttpAnswer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, body: 'only GET and HEAD\n' };
+async function replyTo(request: IncomingMessage, handlers: TransportHandlers, bodyBytesMax: number): Promise<HttpAnswer> {
   try {
-    return await handlers.get(headOf(request));
+    const body = await readBody(request, bodyBytesMax);
+    return body === null ? tooLargeAnswer : await handlers.answer(headOf(request), body);
   } catch {
-    return { status: 500, body: 'internal error\n' };
+    return faultAnswer;
   }
+}
+
+/** Null when it is too large; the rest of it is not waited for. */
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | null> {
+  if (request.method === 'GET' || request.method === 'HEAD') return new Uint8Array(0);
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > bytesMax) return null;
+    pieces.push(piece);
+  }
+  return new Uint8Array(Buffer.concat(pieces));
 }
 
 function refuse(stream: Duplex, status: number, message: string): void {
@@ -172,10 +187,14 @@ function refuse(stream: Duplex, status: number, message: string): void {
 }
 
 function headOf(request: IncomingMessage): RequestHead {
+  const { headers } = request;
   return {
+    method: request.method ?? 'GET',
     path: (request.url ?? '/').split('?', 1)[0],
-    host: request.headers.host ?? '',
-    origin: request.headers.origin ?? '',
+    host: headers.host ?? '',
+    origin: headers.origin ?? '',
+    authorization: headers.authorization ?? '',
+    forwardedFor: String(headers['x-forwarded-for'] ?? ''),
     remoteAddress: request.socket.remoteAddress ?? '',
   };
 }

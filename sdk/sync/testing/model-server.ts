@@ -55,6 +55,7 @@ export class ModelServer {
       case 'presence':
         for (const other of this.links) if (other.documents.has(message.document)) other.send(message);
         return;
+      case 'token': return;
       default: throw new Error(`a client sent ${message.type}`);
     }
   }

@@ -27,12 +27,14 @@ export function anyMessage(): fc.Arbitrary<Message> {
     fc.record({ type: fc.constant('push' as const), document, batches: bytes }),
     fc.record({ type: fc.constant('ack' as const), document, entries: fc.array(fc.record({ replica: id, seq: integer }), { maxLength: 5 }) }),
     fc.tuple(document, id, pair, code, words).map(([id_, author, [seqFrom, seqTo], code_, message]) => ({ type: 'reject' as const, document: id_, replica: author, seqFrom, seqTo, code: code_, message })),
-    fc.record({ type: fc.constant('presence' as const), document, replica: id, state: bytes }),
+    fc.record({ type: fc.constant('presence' as const), document, replica: id, state: bytes, user: epoch, name: epoch }, { requiredKeys: ['type', 'document', 'replica', 'state'] }),
     fc.record({ type: fc.constant('ping' as const), nonce: u32 }),
     fc.record({ type: fc.constant('pong' as const), nonce: u32 }),
     fc.record({ type: fc.constant('resync' as const), document }),
     fc.record({ type: fc.constant('error' as const), code, message: words, document }, { requiredKeys: ['type', 'code', 'message'] }),
     fc.record({ type: fc.constant('goodbye' as const), code, message: words, retryAfterMs: fc.nat(600_000) }),
+    fc.record({ type: fc.constant('renew' as const), expiresInMs: u32 }),
+    fc.record({ type: fc.constant('token' as const), token: words }),
   ];
   return fc.oneof(...all);
 }

@@ -61,8 +61,10 @@ const writers: Writers = {
   reject(b, { document, replica, seqFrom, seqTo, code, message }) {
     return table.RejectTable.createRejectTable(b, b.createString(document), BigInt('0x' + replica), BigInt(seqFrom), BigInt(seqTo), b.createString(code), b.createString(message));
   },
-  presence(b, { document, replica, state }) {
-    return table.PresenceTable.createPresenceTable(b, b.createString(document), BigInt('0x' + replica), b.createByteVector(state));
+  presence(b, { document, replica, state, user, name }) {
+    return table.PresenceTable.createPresenceTable(
+      b, b.createString(document), BigInt('0x' + replica), b.createByteVector(state), textOf(b, user), textOf(b, name),
+    );
   },
   ping: (b, { nonce }) => table.PingTable.createPingTable(b, nonce),
   pong: (b, { nonce }) => table.PongTable.createPongTable(b, nonce),
@@ -73,6 +75,8 @@ const writers: Writers = {
   goodbye(b, { code, message, retryAfterMs }) {
     return table.GoodbyeTable.createGoodbyeTable(b, b.createString(code), b.createString(message), retryAfterMs);
   },
+  renew: (b, { expiresInMs }) => table.RenewTable.createRenewTable(b, expiresInMs),
+  token: (b, { token }) => table.TokenTable.createTokenTable(b, b.createString(token)),
 };
 
 const readers: Readers = {
@@ -121,7 +125,9 @@ const readers: Readers = {
   },
   presence(payload) {
     const t = table.PresenceTable.getRootAsPresenceTable(payload);
-    return { type: 'presence', document: t.document(), replica: replicaOf(t.replica()), state: t.stateArray()! };
+    const [user, name] = [t.user(), t.name()];
+    const presence = { type: 'presence' as const, document: t.document(), replica: replicaOf(t.replica()), state: t.stateArray()! };
+    return { ...presence, ...(user !== null && { user }), ...(name !== null && { name }) };
   },
   ping: (payload) => ({ type: 'ping', nonce: table.PingTable.getRootAsPingTable(payload).nonce() }),
   pong: (payload) => ({ type: 'pong', nonce: table.PongTable.getRootAsPongTable(payload).nonce() }),
@@ -136,7 +142,13 @@ const readers: Readers = {
     const t = table.GoodbyeTable.getRootAsGoodbyeTable(payload);
     return { type: 'goodbye', code: t.code() as ErrorCode, message: t.message(), retryAfterMs: t.retryAfterMs() };
   },
+  renew: (payload) => ({ type: 'renew', expiresInMs: table.RenewTable.getRootAsRenewTable(payload).expiresInMs() }),
+  token: (payload) => ({ type: 'token', token: table.TokenTable.getRootAsTokenTable(payload).token() }),
 };
+
+function textOf(b: Builder, text: string | undefined): number {
+  return text === undefined ? 0 : b.createString(text);
+}
 
 function replicaOf(value: bigint): string {
   return value.toString(16).padStart(16, '0');

@@ -49,8 +49,22 @@ stateArray():Uint8Array {
   return new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset));
 }
 
+user():string|null
+user(optionalEncoding:flatbuffers.Encoding):string|Uint8Array|null
+user(optionalEncoding?:any):string|Uint8Array|null {
+  const offset = this.bb!.__offset(this.bb_pos, 10);
+  return offset ? this.bb!.__string(this.bb_pos + offset, optionalEncoding) : null;
+}
+
+name():string|null
+name(optionalEncoding:flatbuffers.Encoding):string|Uint8Array|null
+name(optionalEncoding?:any):string|Uint8Array|null {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.__string(this.bb_pos + offset, optionalEncoding) : null;
+}
+
 static startPresenceTable(builder:flatbuffers.Builder) {
-  builder.startObject(3);
+  builder.startObject(5);
 }
 
 static addDocument(builder:flatbuffers.Builder, documentOffset:flatbuffers.Offset) {
@@ -77,6 +91,14 @@ static startStateVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(1, numElems, 1);
 }
 
+static addUser(builder:flatbuffers.Builder, userOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(3, userOffset, 0);
+}
+
+static addName(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(4, nameOffset, 0);
+}
+
 static endPresenceTable(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 4) // document
@@ -84,11 +106,13 @@ static endPresenceTable(builder:flatbuffers.Builder):flatbuffers.Offset {
   return offset;
 }
 
-static createPresenceTable(builder:flatbuffers.Builder, documentOffset:flatbuffers.Offset, replica:bigint, stateOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createPresenceTable(builder:flatbuffers.Builder, documentOffset:flatbuffers.Offset, replica:bigint, stateOffset:flatbuffers.Offset, userOffset:flatbuffers.Offset, nameOffset:flatbuffers.Offset):flatbuffers.Offset {
   PresenceTable.startPresenceTable(builder);
   PresenceTable.addDocument(builder, documentOffset);
   PresenceTable.addReplica(builder, replica);
   PresenceTable.addState(builder, stateOffset);
+  PresenceTable.addUser(builder, userOffset);
+  PresenceTable.addName(builder, nameOffset);
   return PresenceTable.endPresenceTable(builder);
 }
 }
