@@ -89,7 +89,7 @@ export const defaultLimits = {
   /** How often documents are sought of whose log something may go. */
   compactionCheckMs: 60_000,
   /** Longest pause before a room whose commit failed is loaded again. */
-  reloadDelayMsMax: 5_000,
+  reloadDelayMsMax: 2_000,
   /** How long a drain may take before the process stops waiting for it. */
   drainMsMax: 10_000,
 } as const;

@@ -10,6 +10,7 @@ import { silentLog } from './log.js';
 import { createServer, type Server, type ServerOptions } from './server.js';
 import { openPostgresStore } from './store/postgres.js';
 import { connectBeside, dropSchema, findPostgres, schemaName, withSchema } from './testing/postgres.js';
+import { TcpProxy } from './testing/tcp-proxy.js';
 import { Writer } from './testing/writer.js';
 import { TestWebSocket } from './transport/ws.js';
 
@@ -34,6 +35,7 @@ if (database === null) {
   });
   describe('two nodes on one Postgres', nodes);
   describe('documents as plain data', plainData);
+  describe('a Postgres that comes and goes under load', outages);
 }
 
 async function startNode(options: ServerOptions = {}): Promise<Server> {
@@ -121,6 +123,50 @@ function nodes(): void {
   });
 }
 
+function outages(): void {
+  it('costs no acked write and doubles none, and writing goes on within five seconds', async () => {
+    const { hostname, port } = new URL(url);
+    const proxy = await TcpProxy.start({ host: hostname, port: Number(port || 5432) });
+    toClose.push(() => proxy.close());
+    const through = new URL(withSchema(url, schema));
+    Object.assign(through, { hostname: '127.0.0.1', port: String(proxy.port) });
+    through.searchParams.set('application_name', schema);
+    const servers = [await startNode({ database: through.href }), await startNode()];
+    const clients = await Promise.all(Array.from({ length: 10 }, (_, i) => connect(servers[i % 2])));
+    const written = clients.map(() => 0);
+    const ackedMs = clients.map(() => 0);
+    let isDone = false;
+    const writers = clients.map(async (client, i) => {
+      while (!isDone) {
+        const write = client.document(`counter ${written[i] % 3}`).getCounter('count').increment();
+        written[i] += 1;
+        void write.acked.then(() => (ackedMs[i] = Date.now()));
+        if (written[i] % 10 === 0) await Promise.race([write.acked, pause(200)]);
+        await pause(5);
+      }
+    });
+    for (let i = 0; i < 12; i += 1) {
+      await pause(150 * Math.random());
+      if (i % 3 === 0) proxy.cut();
+      else if (i % 3 === 1) proxy.cutAfter(i % 2 === 0 ? 'up' : 'down', Math.floor(3_000 * Math.random()));
+      else await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${schema}`;
+    }
+    proxy.refuse(true);
+    await pause(2_500);
+    proxy.refuse(false);
+    const backMs = Date.now();
+    await until(() => ackedMs.every((ms) => ms > backMs));
+    expect(Date.now() - backMs).toBeLessThan(5_000);
+    isDone = true;
+    await Promise.all(writers);
+    await Promise.all(clients.map((client) => client.synced()));
+    const total = written.reduce((sum, count) => sum + count, 0);
+    const states = await Promise.all([0, 1, 2].map((n) => logged(`counter ${n}`)));
+    expect(states.reduce((sum, { data }) => sum + (data as { count: number }).count, 0)).toBe(total);
+    for (const client of clients) await until(() => states.every(({ digest }, n) => client.document(`counter ${n}`).digest() === digest));
+  });
+}
+
 function plainData(): void {
   it('are at most a second behind while they are written, and whole at the end', async () => {
     const servers = [await startNode(), await startNode()];
@@ -197,6 +243,10 @@ function plainData(): void {
     await server.close();
     expect(await row('last')).toMatchObject({ data: { x: 1 }, head: 1, projected: 1 });
   });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function eventually(claim: () => Promise<boolean>): Promise<void> {

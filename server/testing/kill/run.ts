@@ -43,6 +43,8 @@ export async function killRounds({ rounds, database, clients = 12, random, look 
       await server.kill();
       if (onTheirWay > 0) result.hardRounds += 1;
       await judge(server.database, authors, result, `after kill ${round}`);
+      // What has gone wrong once goes on being wrong, and the authors may never get through again.
+      if (result.lost.length + result.doubled.length > 0) return { ...result, ...tally(authors), rounds: round };
       await server.resume();
       look?.(round, total(authors, 'acked'));
     }
@@ -50,12 +52,16 @@ export async function killRounds({ rounds, database, clients = 12, random, look 
     await until(() => authors.every(({ written, acked }) => acked === written), 'not everything was acked in the end');
     await server.kill();
     await judge(server.database, authors, result, 'at the end');
-    return { ...result, acked: total(authors, 'acked'), written: total(authors, 'written') };
+    return { ...result, ...tally(authors) };
   } finally {
     for (const author of authors) author.stop();
     await Promise.all(authors.map(({ client }) => client.close()));
     await server[Symbol.asyncDispose]();
   }
+}
+
+function tally(authors: readonly Author[]): Pick<KillResult, 'acked' | 'written'> {
+  return { acked: total(authors, 'acked'), written: total(authors, 'written') };
 }
 
 function total(authors: readonly Author[], what: 'written' | 'acked'): number {
