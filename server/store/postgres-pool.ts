@@ -53,22 +53,26 @@ export class PostgresPool {
    * @throws HeadwaterError `unavailable` when another attempt may do better; whether this one had an effect is unknown
    * @throws HeadwaterError `storage_failed` when somebody has to do something first
    */
-  async once<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+  async once<Result>(work: (sql: Sql) => Promise<Result>, msMax = this.msMax): Promise<Result> {
     await this.turn();
     try {
-      return await this.attempt(work);
+      return await this.attempt(work, msMax);
     } finally {
       this.free += 1;
       this.waiting.shift()?.();
     }
   }
 
-  /** Attempts until one succeeds or `patienceMs` are over. `work` must be of a kind that may be repeated. */
-  async insist<Result>(work: (sql: Sql) => Promise<Result>, patienceMs: number): Promise<Result> {
+  /**
+   * Attempts until one succeeds or `patienceMs` are over. `work` must be of a kind that may be repeated.
+   *
+   * @param msMax  of one attempt, where it takes longer than a statement may
+   */
+  async insist<Result>(work: (sql: Sql) => Promise<Result>, patienceMs: number, msMax = this.msMax): Promise<Result> {
     const untilMs = Date.now() + patienceMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMsMax, 2 * pauseMs)) {
       try {
-        return await this.once(work);
+        return await this.once(work, msMax);
       } catch (cause) {
         const mayPass = (cause as HeadwaterError).code === 'unavailable';
         if (!mayPass || Date.now() + pauseMs > untilMs) throw cause;
@@ -107,11 +111,15 @@ export class PostgresPool {
     this.free -= 1;
   }
 
-  private async attempt<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+  private get msMax(): number {
+    return this.options.statementMsMax + this.options.silenceMsMax;
+  }
+
+  private async attempt<Result>(work: (sql: Sql) => Promise<Result>, msMax: number): Promise<Result> {
     if (this.isClosed) throw closed();
     const sql = (this.sql ??= this.connect());
     try {
-      return await within(work(sql), this.options.statementMsMax + this.options.silenceMsMax);
+      return await within(work(sql), msMax);
     } catch (cause) {
       if (cause instanceof HeadwaterError) throw cause;
       const problem = problemOf(cause);

@@ -165,11 +165,13 @@ export interface SchemaVersion {
 /** Brings the schema up to date, making it when it is missing. Any number of nodes may do so at once. */
 export async function migrate(pool: PostgresPool, schema: string): Promise<SchemaVersion> {
   const { found, known } = await schemaVersion(pool, schema);
-  if (found < known) await pool.insist((sql) => migrateAll(sql, schema), patienceMs);
+  if (found < known) await pool.insist((sql) => migrateAll(sql, schema), patienceMs, migrationMsMax);
   return { found, known };
 }
 
 const patienceMs = 10_000;
+/** A big table takes its time. */
+const migrationMsMax = 24 * 3_600_000;
 
 /** @throws HeadwaterError `storage_failed` when a newer Headwater has migrated it, or the database is not fit */
 export async function schemaVersion(pool: PostgresPool, schema: string): Promise<SchemaVersion> {
@@ -188,9 +190,10 @@ export async function schemaVersion(pool: PostgresPool, schema: string): Promise
 async function migrateAll(sql: Sql, schema: string): Promise<void> {
   try {
     await sql.begin(async (transaction) => {
+      await transaction`set local statement_timeout = 0`;
       // Held until the commit; another node waits here, and then finds everything done.
       await transaction`select pg_advisory_xact_lock(hashtext('headwater'), hashtext(${schema}))`;
-      await transaction.unsafe(`set local statement_timeout = 0; create schema if not exists ${quoted(schema)};
+      await transaction.unsafe(`create schema if not exists ${quoted(schema)};
         create table if not exists migrations (version int primary key, at timestamptz not null default now())`);
       const [{ found }] = await transaction`select coalesce(max(version), 0) as found from migrations`;
       assertKnown(Number(found), schema);

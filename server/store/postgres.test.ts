@@ -115,6 +115,23 @@ function aPostgresStore(): void {
     expect(after.slice(0, seen.length)).toEqual(seen);
   });
 
+  it('commits to the disk even where the database was told not to', async () => {
+    const role = schemaName('lazy');
+    await sql.unsafe(`create role ${role} login superuser password 'x'; alter role ${role} set synchronous_commit = off`);
+    const lazy = new URL(place);
+    Object.assign(lazy, { username: role, password: 'x' });
+    const store = await openPostgresStore(lazy.href);
+    await store.append([entry('lazy', ada, 1, 'x')]);
+    // What the backend that appends was told when it connected.
+    await sql.unsafe(`create function commit_setting() returns trigger language plpgsql as $$
+      begin insert into meta values ('commit', current_setting('synchronous_commit')); return new; end $$;
+      create trigger note before insert on changes for each row when (new.seq_to = 2) execute function commit_setting()`);
+    await store.append([entry('lazy', ada, 2, 'x')]);
+    await store.close();
+    expect((await sql`select value from meta where name = 'commit'`)[0].value).toBe('on');
+    await sql.unsafe(`drop trigger note on changes; drop function commit_setting; drop role ${role}`);
+  });
+
   it('can be opened to read by many, and takes no write then', async () => {
     const reader = await openPostgresStore(place, { readOnly: true });
     expect(await reader.head('same')).toBe(40);

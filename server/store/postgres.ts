@@ -44,20 +44,33 @@ export async function openPostgresStore(url: string, options: PostgresStoreOptio
   const settings = { ...defaults, ...options };
   const place = placeOf(url);
   const reads = await openPool(place, settings, settings.connectionsMax);
-  const appends = await openPool(place, settings, 1);
   try {
     if (settings.readOnly) await assertMigrated(reads, place.schema);
     else await migrate(reads, place.schema);
-    const [{ epoch, secret, version }] = await reads.insist(
-      (sql) => sql`
-        select (select value from meta where name = 'epoch') as epoch, (select value from meta where name = 'secret') as secret,
-          current_setting('server_version') as version`, settings.patienceMs,
-    );
-    return new PostgresStore(reads, appends, String(epoch), String(secret), `Postgres ${String(version).split(' ')[0]}`, settings);
+    const facts = await reads.insist(readFacts, settings.patienceMs);
+    // An ack says "on disk", whatever the database was told to do for others.
+    const appends = await openPool(place, settings, 1, facts.isLazy ? { synchronous_commit: 'on' } : {});
+    return new PostgresStore(reads, appends, facts.epoch, facts.secret, facts.kind, settings);
   } catch (cause) {
-    await Promise.all([reads.close(), appends.close()]);
+    await reads.close();
     throw cause;
   }
+}
+
+interface Facts {
+  epoch: string;
+  secret: string;
+  kind: string;
+  /** It says that something is committed before it is on disk. */
+  isLazy: boolean;
+}
+
+async function readFacts(sql: Sql): Promise<Facts> {
+  const [{ epoch, secret, version, commit, fsync }] = await sql`
+    select (select value from meta where name = 'epoch') as epoch, (select value from meta where name = 'secret') as secret,
+      current_setting('server_version') as version, current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync`;
+  const kind = `Postgres ${String(version).split(' ')[0]}`;
+  return { epoch, secret, kind: fsync === 'on' ? kind : `${kind} with fsync off: no ack survives a power cut`, isLazy: commit === 'off' };
 }
 
 /** `headwater migrate`. @throws HeadwaterError as openPostgresStore does */
@@ -339,6 +352,7 @@ class PostgresStore implements Store, DataTable {
 
   /** A copy for whoever investigates; the original stays where it is. */
   private async setAside({ document, kind, lsn, bytes, reason }: CorruptRecord): Promise<void> {
+    if (this.settings.readOnly) return;
     try {
       await this.read((sql) => sql`insert into corrupt values (${document}, ${kind}, ${lsn}, ${reason}, ${Buffer.from(bytes)}) on conflict do nothing`);
     } catch {
@@ -361,9 +375,9 @@ function placeOf(database: string): Place {
   return { url: parameters.size > 0 ? `${url}?${parameters}` : url, schema };
 }
 
-function openPool({ url, schema }: Place, settings: typeof defaults, connectionsMax: number): Promise<PostgresPool> {
+function openPool({ url, schema }: Place, settings: typeof defaults, connectionsMax: number, more: Record<string, string> = {}): Promise<PostgresPool> {
   const { statementMsMax, silenceMsMax } = settings;
-  return PostgresPool.open({ url, connectionsMax, statementMsMax, silenceMsMax, settings: { search_path: quoted(schema) } });
+  return PostgresPool.open({ url, connectionsMax, statementMsMax, silenceMsMax, settings: { search_path: quoted(schema), ...more } });
 }
 
 async function assertMigrated(pool: PostgresPool, schema: string): Promise<void> {
