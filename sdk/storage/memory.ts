@@ -14,9 +14,14 @@ interface Shelf {
   next: number;
   cursor?: SealedCursor;
   snapshot?: Sealed & { through: number };
-  /** By position, in ascending order: positions only grow and a Map keeps insertion order. */
-  records: Map<number, Sealed>;
+  /** In ascending order of positions. A Map of few takes much memory, and thousands of documents have few. */
+  records: Placed[];
 }
+
+type Placed = Sealed & { position: number };
+
+/** The bytes of a note that is only there. */
+const nothing = new Uint8Array(0);
 
 export class MemoryDisk {
   readonly shelves = new Map<string, Shelf>();
@@ -46,7 +51,7 @@ export class MemoryStorage implements Storage {
     const cursor = openCursor(shelf.cursor);
     return {
       snapshot: shelf.snapshot?.bytes.slice() ?? null,
-      records: [...shelf.records].map(([position, { bytes }]): StoredRecord => ({ position, bytes: bytes.slice() })),
+      records: shelf.records.map(({ position, bytes }): StoredRecord => ({ position, bytes: bytes.slice() })),
       cursor: cursor && { ...cursor, acked: cursor.acked.slice() },
       quarantined,
     };
@@ -65,9 +70,7 @@ export class MemoryStorage implements Storage {
     if (shelf.snapshot && shelf.snapshot.through > last) return;
     shelf.snapshot = { ...seal(snapshot), through: last };
     const kept = new Set(keep);
-    for (const position of [...shelf.records.keys()]) {
-      if (position <= last && !kept.has(position)) shelf.records.delete(position);
-    }
+    shelf.records = shelf.records.filter(({ position }) => position > last || kept.has(position));
   }
 
   async remove(document: string): Promise<void> {
@@ -89,7 +92,7 @@ export class MemoryStorage implements Storage {
   }
 
   #setMeta(key: string, value: Sealed | null): void {
-    if (value) this.disk.meta.set(key, value.bytes);
+    if (value) this.disk.meta.set(key, value.bytes.length === 0 ? nothing : value.bytes);
     else this.disk.meta.delete(key);
   }
 
@@ -112,7 +115,10 @@ export class MemoryStorage implements Storage {
     const shelf = this.#shelf(document);
     if (cursor) shelf.cursor = cursor;
     return records.map((record) => {
-      shelf.records.set(shelf.next, record);
+      const placed = { position: shelf.next, bytes: record.bytes, checksum: record.checksum };
+      // An array that is added to makes room for more than one.
+      if (shelf.records.length === 0) shelf.records = [placed];
+      else shelf.records.push(placed);
       return shelf.next++;
     });
   }
@@ -120,11 +126,11 @@ export class MemoryStorage implements Storage {
   #setFaultyAside(document: string, shelf: Shelf): number {
     const before = this.disk.quarantined.length;
     const setAside = ({ bytes }: Sealed, reason: string) => this.disk.quarantined.push({ document, bytes, reason });
-    for (const [position, record] of shelf.records) {
+    shelf.records = shelf.records.filter((record) => {
       const fault = faultOf(record);
-      if (fault) setAside(record, `record ${position}: ${fault}`);
-      if (fault) shelf.records.delete(position);
-    }
+      if (fault) setAside(record, `record ${record.position}: ${fault}`);
+      return !fault;
+    });
     const fault = shelf.snapshot && faultOf(shelf.snapshot);
     if (shelf.snapshot && fault) {
       setAside(shelf.snapshot, `snapshot: ${fault}`);
@@ -135,7 +141,7 @@ export class MemoryStorage implements Storage {
 
   #shelf(document: string): Shelf {
     let shelf = this.disk.shelves.get(document);
-    if (!shelf) this.disk.shelves.set(document, (shelf = { next: this.disk.floor, records: new Map() }));
+    if (!shelf) this.disk.shelves.set(document, (shelf = { next: this.disk.floor, records: [] }));
     return shelf;
   }
 

@@ -319,7 +319,10 @@ export class Client {
     this.#opened.get(id)?.replication.reload();
     return this.visit(id, async (_, replication) => {
       const others = marks.filter(({ tab }) => tab !== this.replica);
-      if (others.length < marks.length) replication.recorder.isMarked = true;
+      if (others.length < marks.length) {
+        replication.recorder.isMarked = true;
+        replication.recorder.restLater();
+      }
       await replication.synced().catch(() => {});
       if (replication.exchange.isSettled) await Promise.all(others.map(({ key }) => this.#parts.storage.writeMeta(key, null)));
     });

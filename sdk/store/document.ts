@@ -39,6 +39,7 @@ export interface Attachment {
   flush(): void;
   /** It has been woken, or takes more memory than before. */
   grew(): void;
+  slept(): void;
   close(): void;
 }
 
@@ -180,6 +181,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
 
   edit(change: () => void): Write {
     this.#checkOpen();
+    if (this.#engine.isAsleep) this.#wake();
     if (this.#depth++ === 0) this.#seq = this.#engine.ownSeq;
     try {
       change();
@@ -245,6 +247,7 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
 
   #wake(): void {
     this.#engine.wake();
+    if (this.#attachment) this.#writes = this.#attachment.writesOf(this.replica);
     this.#attachment?.grew();
   }
 
@@ -413,7 +416,15 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
     if (this.#depth > 0 || this.isClosed) return false;
     this.#attachment?.flush();
     if (!this.#engine.isAsleep) this.#fields?.settle(this.#engine, this.generation);
-    return this.#engine.sleep();
+    if (!this.#engine.sleep()) return false;
+    this.#attachment?.slept();
+    return true;
+  }
+
+  /** Its writes need not be known before it wakes. @returns own ops there are */
+  forgetWrites(): number {
+    this.#writes = memoryWrites;
+    return this.#engine.ownSeq;
   }
 
   /** Memory ran out in an engine call, which freed what was under this document. */

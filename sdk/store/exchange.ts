@@ -22,8 +22,11 @@ import { Unacked } from './unacked.js';
 
 const none: readonly Block[] = [];
 
+/** What is to be kept of an exchange in which nothing goes on; null is nothing. */
+export type ExchangeRest = { readonly position: LogPosition; readonly served: Map<ReplicaId, number> } | null;
+
 export class Exchange {
-  readonly position = new LogPosition();
+  readonly position: LogPosition;
   readonly refusals: Refusals;
   readonly #unacked = new Unacked();
   readonly #taking: Taking;
@@ -37,7 +40,7 @@ export class Exchange {
   /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
   readonly #conflicts = new Set<ReplicaId>();
   /** What the server had when it last answered a subscribe, and what has come since. */
-  #served = new Map<ReplicaId, number>();
+  #served: Map<ReplicaId, number>;
   /** The log is left alone until the server has said what became of those of our ops that it has. */
   #isHeldUp = false;
   /** Un-acked batches of which the log says that they were refused; why, the answers say, which follow. */
@@ -50,7 +53,10 @@ export class Exchange {
   readonly #host: ReplicationHost;
   readonly #flush: () => void;
 
-  constructor(document: Document<any>, recorder: Recorder, ledgers: Ledgers, host: ReplicationHost, flush: () => void) {
+  constructor(document: Document<any>, recorder: Recorder, ledgers: Ledgers, host: ReplicationHost, flush: () => void, rest: ExchangeRest = null, isOpen = false) {
+    this.position = rest?.position ?? new LogPosition();
+    this.#served = rest?.served ?? new Map();
+    this.#isOpen = isOpen;
     this.#document = document;
     this.#recorder = recorder;
     this.#ledgers = ledgers;
@@ -67,6 +73,14 @@ export class Exchange {
   get isSettled(): boolean {
     return this.#unacked.isEmpty && this.#stranded.length === 0 && this.refusals.open.length === 0 && !this.#host.isUnread(this.#document.id);
   }
+
+  /** Nothing goes on, nor can anything but what `rest` says be told from one that is new. */
+  get isAtRest(): boolean {
+    const isBusy = this.#pendingOps !== 0 || this.#hasStartedOver || this.#isHeldUp || this.#conflicts.size > 0 || this.#refused.length > 0;
+    return this.#isOpen && this.isSettled && !isBusy && this.refusals.isUnused && !this.position.isPromised;
+  }
+
+  get rest(): ExchangeRest { return this.position.isBlank && this.#served.size === 0 ? null : { position: this.position, served: this.#served }; }
 
   /** As it may be stored. */
   get cursor(): Cursor | null { return this.position.cursor([...this.refusals.open, ...this.#voided]); }

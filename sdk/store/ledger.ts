@@ -19,6 +19,9 @@ export class Ledgers {
     return ledger;
   }
 
+  /** Nobody waits for anything. */
+  get isAtRest(): boolean { return [...this.#ledgers.values()].every((ledger) => ledger.isAtRest); }
+
   /** No write will get further than it has. */
   close(error: HeadwaterError): void {
     for (const ledger of this.#ledgers.values()) ledger.close(error);
@@ -42,6 +45,8 @@ export class Ledger {
   constructor(readonly hasServer: boolean) {}
 
   write(seq: number): Write { return new LedgerWrite(this, seq); }
+
+  get isAtRest(): boolean { return this.#durable.isEmpty && this.#acked.isEmpty; }
 
   refusalOf(seq: number): HeadwaterError | undefined {
     return this.#refusals.find((refusal) => refusal.seqFrom <= seq && seq <= refusal.seqTo)?.error;
@@ -110,6 +115,8 @@ class LedgerWrite implements Write {
 class WaitingList {
   #list: Waiting[] = [];
   #first = 0;
+
+  get isEmpty(): boolean { return this.#first === this.#list.length; }
 
   /** Mostly they come in order; the few that do not are moved back to their place. */
   add(waiting: Waiting): void {

@@ -26,6 +26,9 @@ export class LogPosition {
     return { ...this.#at, acked: encodeVersion(committed) };
   }
 
+  /** Nothing is known of any log. */
+  get isBlank(): boolean { return this.#at === null && this.committed.size === 0 && this.#conflicted.size === 0 && !this.isPromised; }
+
   /** Nothing of the log is taken for granted: it is read from its beginning. */
   forget(): void { this.#at = this.#at && { ...this.#at, lsn: 0 }; }
 

@@ -26,6 +26,8 @@ export interface RecorderEvents {
   isSettled(): boolean;
   /** Makes one snapshot of the records. */
   compact(): Promise<void>;
+  /** What could wait has been done. */
+  rested(): void;
 }
 
 /** Records after which a snapshot is made of them, in a quiet moment. */
@@ -79,16 +81,24 @@ export class Recorder {
 
   get idle(): Promise<void> { return this.#steps.idle; }
 
+  /** Nothing is being stored, nor is to be. */
+  get isAtRest(): boolean {
+    return this.#steps.isIdle && this.#unstored.length === 0 && this.#storing.length === 0 && !this.#notes && this.#timer === undefined && !this.#isCursorDirty;
+  }
+
   /** The cursor has moved, or an ack came: to be stored when it is quiet, if no record takes it along before. */
   cursorMoved(): void {
     this.#isCursorDirty = true;
     this.restLater();
   }
 
+  /** There is something that waits for a quiet moment. */
+  get isRestDue(): boolean { return this.#isCursorDirty || this.records > compactAfterRecords || (this.isMarked && this.host.hasServer); }
+
   restLater(): void {
     this.#timer ??= this.#isClosed ? undefined : setTimeout(() => {
       this.#timer = undefined;
-      void this.step(() => this.#rest());
+      void this.step(() => this.#rest()).then(() => this.events.rested());
     }, quietMs);
   }
 

@@ -59,6 +59,9 @@ export class Refusals {
   /** There is a void among the blocks that are stored. */
   noteVoids(): void { this.#hasRefused = true; }
 
+  /** Nothing was ever refused. */
+  get isUnused(): boolean { return !this.#hasRefused && !this.#isScheduled && this.#taken === none; }
+
   /** Batches whose refusal is not stored yet. */
   get open(): readonly Block[] { return this.#taken.map(({ batch }) => batch); }
 

@@ -12,7 +12,7 @@ import type { OwnBatch } from '../sync/connection.js';
 import { opsOf, splitUpdate, type Block } from './blocks.js';
 import { writeChanges, type Change, type Rename } from './changes.js';
 import type { Attachment, Document } from './document.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type ExchangeRest } from './exchange.js';
 import { Ledgers, type Ledger } from './ledger.js';
 import { Recorder, type RecorderHost } from './recorder.js';
 import type { Refusal } from './rejected.js';
@@ -54,23 +54,25 @@ export interface Start {
 /** Batches kept in memory for peers that ask by version; older ones they get as a snapshot. */
 const logBytesMax = 4 * 2 ** 20;
 
+/** The parts of a replication, while there is something for them to do. */
+interface Parts { readonly ledgers: Ledgers; readonly recorder: Recorder; readonly exchange: Exchange }
+
+/** What is kept of them while there is not. */
+interface Rest { readonly records: number; readonly isMarked: boolean; readonly exchange: ExchangeRest; readonly ownSeq: number }
+
+const done = Promise.resolve();
+
 export class Replication implements Attachment {
-  readonly ready: Promise<void>;
-  readonly ledgers: Ledgers;
-  readonly recorder: Recorder;
-  readonly exchange: Exchange;
+  ready: Promise<void>;
+  #parts: Parts | null;
+  #rest: Rest | null = null;
+  /** Stored own ops, of which it is not known yet whether they are on the disk. */
+  #undurable = 0;
   #state: 'loading' | 'open' | 'closed' = 'loading';
   #isFlushScheduled = false;
 
   constructor(readonly document: Document<any>, readonly host: ReplicationHost, start: Start) {
-    this.ledgers = new Ledgers(host.hasServer);
-    this.recorder = new Recorder(document.id, host, {
-      cursor: () => this.exchange.cursor,
-      stored: (ours) => this.#stored(ours),
-      isSettled: () => this.exchange.isSettled,
-      compact: () => this.#compact(),
-    });
-    this.exchange = new Exchange(document, this.recorder, this.ledgers, host, () => this.flush());
+    this.#parts = this.#newParts(null);
     document.attach(this);
     if (start.isReplicaUsed) document.setReplica(host.newReplica());
     this.ready = this.#load(start);
@@ -78,6 +80,47 @@ export class Replication implements Attachment {
   }
 
   get id(): string { return this.document.id; }
+  get ledgers(): Ledgers { return (this.#parts ?? this.#revive()).ledgers; }
+  get recorder(): Recorder { return (this.#parts ?? this.#revive()).recorder; }
+  get exchange(): Exchange { return (this.#parts ?? this.#revive()).exchange; }
+
+  // ---- at rest ------------------------------------------------------------------------------------
+
+  #newParts(rest: Rest | null): Parts {
+    const { document, host } = this;
+    const ledgers = new Ledgers(host.hasServer);
+    const recorder = new Recorder(document.id, host, {
+      cursor: () => this.exchange.cursor,
+      stored: (ours) => this.#stored(ours),
+      isSettled: () => this.exchange.isSettled,
+      compact: () => this.#compact(),
+      rested: () => this.slept(),
+    });
+    const exchange = new Exchange(document, recorder, ledgers, host, () => this.flush(), rest?.exchange, rest !== null);
+    return { ledgers, recorder, exchange };
+  }
+
+  #revive(): Parts {
+    const rest = this.#rest!;
+    this.#rest = null;
+    const parts = (this.#parts = this.#newParts(rest));
+    parts.recorder.records = rest.records;
+    parts.recorder.isMarked = rest.isMarked;
+    const ledger = parts.ledgers.of(this.document.replica);
+    ledger.markDurable(rest.ownSeq);
+    ledger.markAcked(parts.exchange.position.seqOf(this.document.replica));
+    return parts;
+  }
+
+  /** Of a document that sleeps, and of which everything is stored and answered, no more is kept than a few numbers. */
+  slept(): void {
+    const parts = this.#parts;
+    if (!parts || this.#state !== 'open' || !this.document.isAsleep || this.#isFlushScheduled || this.#undurable > 0) return;
+    const { recorder, exchange, ledgers } = parts;
+    if (!recorder.isAtRest || !exchange.isAtRest || !ledgers.isAtRest) return;
+    this.#rest = { records: recorder.records, isMarked: recorder.isMarked, exchange: exchange.rest, ownSeq: this.document.forgetWrites() };
+    this.#parts = null;
+  }
 
   // ---- loading ------------------------------------------------------------------------------------
 
@@ -90,7 +133,9 @@ export class Replication implements Attachment {
     if (isReplicaUsed && isWhole) this.#useReplica(this.host.replica);
     this.#state = 'open';
     this.exchange.open(isWhole);
-    this.recorder.restLater();
+    if (this.recorder.isRestDue) this.recorder.restLater();
+    this.ready = done;
+    this.slept();
   }
 
   /** Unless the server has numbers of it that we do not know of. */
@@ -181,9 +226,12 @@ export class Replication implements Attachment {
   grew(): void { this.host.grew(this.document); }
 
   #stored(ours: Block[]): void {
+    this.#undurable++;
     this.host.durable().then(() => {
       for (const { replica, seqTo } of ours) this.ledgers.of(replica).markDurable(seqTo);
-    }, () => {});
+      this.#undurable--;
+      return this.recorder.idle.then(() => this.slept());
+    }).catch(() => {});
     this.exchange.send(ours.filter(({ kind }) => kind !== 'snapshot'));
   }
 
@@ -200,6 +248,7 @@ export class Replication implements Attachment {
   async flushed(): Promise<void> {
     await this.ready;
     this.flush();
+    if (!this.#parts) return;
     await this.recorder.idle;
     await this.host.durable();
   }
@@ -207,6 +256,7 @@ export class Replication implements Attachment {
   /** Everything written so far is acked. */
   async synced(): Promise<void> {
     await this.flushed();
+    if (!this.#parts) return;
     await Promise.all([...this.exchange.ends].map(([replica, seq]) => this.ledgers.of(replica).acked(seq)));
   }
 
@@ -214,6 +264,10 @@ export class Replication implements Attachment {
     if (this.#state === 'closed') return;
     this.flush();
     this.#state = 'closed';
+    if (!this.#parts) {
+      this.host.stopSync(this.id);
+      return this.host.closed(this.id, done);
+    }
     this.exchange.close();
     const idle = this.recorder.close();
     this.host.closed(this.id, idle);

@@ -93,7 +93,7 @@ function cloneDisk(disk: MemoryDisk): MemoryDisk {
 /** Flips one bit where a disk would: under the checksum. */
 export function corruptDisk(disk: MemoryDisk, document: string, position: number | 'snapshot'): void {
   const shelf = disk.shelves.get(document);
-  const sealed = position === 'snapshot' ? shelf?.snapshot : shelf?.records.get(position);
+  const sealed = position === 'snapshot' ? shelf?.snapshot : shelf?.records.find((record) => record.position === position);
   if (!sealed) throw new Error(`nothing is stored of ${document} at ${position}`);
   if (sealed.bytes.length > 0) sealed.bytes[sealed.bytes.length >> 1] ^= 1;
   else sealed.checksum ^= 1;
