@@ -16,6 +16,8 @@ export interface Workload {
   about: string;
   bar: Bar;
   runs: number;
+  /** Of what is measured, where it is not milliseconds: then `ms` is a number of these. */
+  unit?: 'MB';
   /** One run, with its own set-up and tear-down. Only `ms` is time that counts. */
   run(): Promise<Measurement>;
 }
@@ -33,12 +35,13 @@ export interface Outcome {
   runs: number;
   counts: Readonly<Record<string, number>>;
   bar: Bar;
+  unit?: 'MB';
   pass: boolean;
 }
 
 /** @throws Error when the counts of two runs differ */
 export async function measure(workload: Workload): Promise<Outcome> {
-  const { name, bar, runs } = workload;
+  const { name, bar, runs, unit } = workload;
   // The first run pays for compilation and cold files; it is made and thrown away.
   const { counts } = await workload.run();
   const times: number[] = [];
@@ -49,10 +52,11 @@ export async function measure(workload: Workload): Promise<Outcome> {
   }
   const minMs = Math.min(...times);
   const medianMs = median(times);
-  return { name, minMs, medianMs, runs, counts, bar, pass: (bar.of === 'min' ? minMs : medianMs) <= bar.msMax };
+  return { name, minMs, medianMs, runs, counts, bar, ...(unit && { unit }), pass: (bar.of === 'min' ? minMs : medianMs) <= bar.msMax };
 }
 
-export function report({ name, minMs, medianMs, runs, counts, bar, pass }: Outcome): string {
+export function report({ name, minMs, medianMs, runs, counts, bar, unit, pass }: Outcome): string {
+  const inMs = (ms: number) => inUnits(ms, unit);
   const counted = Object.entries(counts).map(([what, count]) => `${count.toLocaleString('en')} ${what}`).join(', ');
   return [
     `${name.padEnd(12)} min ${inMs(minMs)}  median ${inMs(medianMs)}  of ${runs} runs  (${counted})`,
@@ -71,6 +75,6 @@ function assertSame(name: string, expected: Measurement['counts'], counts: Measu
   if (first !== second) throw new Error(`${name}: two runs did different work: ${first} and ${second}`);
 }
 
-function inMs(ms: number): string {
-  return `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`;
+function inUnits(ms: number, unit = 'ms'): string {
+  return `${ms < 0.1 ? ms.toFixed(4) : ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ${unit}`;
 }

@@ -21,6 +21,7 @@ import { loadSystems } from './systems.js';
 import { nodeVersion, serverSystems } from './server/rivals.js';
 import { table, type Column } from './table.js';
 import { TraceMissing } from './traces.js';
+import { many, reads, writes } from './workloads/client.js';
 import { concurrent } from './workloads/concurrent.js';
 import { load } from './workloads/load.js';
 import { map } from './workloads/map.js';
@@ -40,7 +41,7 @@ const groups: Readonly<Record<string, { about: string; rows: readonly Row[] }>> 
   random: { about: '100,000 inserts at random, at the front, at the end', rows: random },
   concurrent: { about: 'sessions of several authors, received update by update', rows: concurrent },
 };
-const workloads: readonly Workload[] = [sliced, reconnect];
+const workloads: readonly Workload[] = [sliced, reconnect, writes, reads, many];
 const servers = { name: 'server', about: 'the server next to others: CPU per edit, edits/s, latency, idle and stalled connections' };
 
 const full: Pace = { rounds: 9, roundsSlow: 3 };

@@ -51,6 +51,8 @@ export class LiteEngineDocument {
   generation = 0;
   #held = nothing;
   #keys: Map<string, number> | null = null;
+  /** The same the other way round. */
+  #names: string[] | null = null;
   #replica: ReplicaId;
 
   /** @param isAsleep  it takes no memory of the engine before it is woken, where it can be */
@@ -97,7 +99,7 @@ export class LiteEngineDocument {
     const status = engine.document_receive(this.work(), bytes.length, options.wait ?? true, options.stampMax ?? 0);
     if (mail(Mail.IsReplaced)) {
       this.generation++;
-      this.#keys = null;
+      this.#forgetKeys();
     }
     if (status !== Status.Ok) throw failure(status, neededOp());
     return { applied: mail(Mail.Applied), duplicates: mail(Mail.Duplicates), waiting: mail(Mail.Waiting) };
@@ -184,7 +186,12 @@ export class LiteEngineDocument {
     held.isFreed = true;
     engine.document_free(held.handle);
     this.#held = nothing;
+    this.#forgetKeys();
+  }
+
+  #forgetKeys(): void {
     this.#keys = null;
+    this.#names = null;
   }
 
   /** It was freed, or lost when memory ran out. */
@@ -252,7 +259,9 @@ export class LiteEngineDocument {
     return number;
   }
 
-  #keyName(number: number): string {
+  #keyName(number: number): string { return ((this.#names ??= [])[number] ??= this.#readKey(number)); }
+
+  #readKey(number: number): string {
     engine.key_read(this.#held.handle, number);
     return outboxString();
   }

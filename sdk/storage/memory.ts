@@ -23,6 +23,9 @@ type Placed = Sealed & { position: number };
 /** The bytes of a note that is only there. */
 const nothing = new Uint8Array(0);
 
+const packedBytesMax = 256;
+const packBytes = 4096;
+
 export class MemoryDisk {
   readonly shelves = new Map<string, Shelf>();
   readonly meta = new Map<string, Uint8Array>();
@@ -33,6 +36,7 @@ export class MemoryDisk {
 
 export class MemoryStorage implements Storage {
   readonly kind = 'memory';
+  #free: Uint8Array = nothing;
   #closed = false;
 
   constructor(readonly disk = new MemoryDisk()) {}
@@ -115,7 +119,7 @@ export class MemoryStorage implements Storage {
     const shelf = this.#shelf(document);
     if (cursor) shelf.cursor = cursor;
     return records.map((record) => {
-      const placed = { position: shelf.next, bytes: record.bytes, checksum: record.checksum };
+      const placed = { position: shelf.next, bytes: this.#packed(record.bytes), checksum: record.checksum };
       // An array that is added to makes room for more than one.
       if (shelf.records.length === 0) shelf.records = [placed];
       else shelf.records.push(placed);
@@ -123,14 +127,22 @@ export class MemoryStorage implements Storage {
     });
   }
 
+  /** Small arrays share a buffer: one of its own weighs more than they do. */
+  #packed(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > packedBytesMax) return bytes;
+    if (this.#free.length < bytes.length) this.#free = new Uint8Array(packBytes);
+    const own = this.#free.subarray(0, bytes.length);
+    own.set(bytes);
+    this.#free = this.#free.subarray(bytes.length);
+    return own;
+  }
+
   #setFaultyAside(document: string, shelf: Shelf): number {
     const before = this.disk.quarantined.length;
     const setAside = ({ bytes }: Sealed, reason: string) => this.disk.quarantined.push({ document, bytes, reason });
-    shelf.records = shelf.records.filter((record) => {
-      const fault = faultOf(record);
-      if (fault) setAside(record, `record ${record.position}: ${fault}`);
-      return !fault;
-    });
+    const faulty = new Set(shelf.records.filter(faultOf));
+    for (const record of faulty) setAside(record, `record ${record.position}: ${faultOf(record)}`);
+    if (faulty.size > 0) shelf.records = shelf.records.filter((record) => !faulty.has(record));
     const fault = shelf.snapshot && faultOf(shelf.snapshot);
     if (shelf.snapshot && fault) {
       setAside(shelf.snapshot, `snapshot: ${fault}`);

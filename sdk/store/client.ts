@@ -68,7 +68,7 @@ export class Client {
   readonly #opened = new Map<string, Opened>();
   /** Documents that are closed and still store what they had. */
   readonly #closing = new Map<string, Promise<void>>();
-  /** Documents of which this session may have stored ops. */
+  /** Closed documents of which this session may have stored ops. */
   readonly #touched = new Set<string>();
   /** Documents opened only to send what an earlier session left. */
   readonly #resumed = new Set<string>();
@@ -155,7 +155,6 @@ export class Client {
     if (!opened) {
       const document = new Document<any>(id, this.replica, true);
       const isReplicaUsed = this.#parts.claim.isUsed || this.#touched.has(id);
-      this.#touched.add(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
       this.#opened.set(id, opened);
       for (const undo of this.#undos.values()) undo.attach(document);
@@ -391,7 +390,7 @@ export class Client {
       markPending: (document, isPending) => {
         // There is something worth keeping now.
         if (storage.kind !== 'memory') void askToPersist().then((isPersisted) => this.#persisted(isPersisted));
-        return storage.writeMeta(`${pendingPrefix}${this.replica}/${document}`, isPending ? new Uint8Array(0) : null);
+        return storage.writeMeta([pendingPrefix, this.replica, '/', document].join(''), isPending ? new Uint8Array(0) : null);
       },
       changed: (pendingOps) => {
         this.#pending += pendingOps;
@@ -419,6 +418,7 @@ export class Client {
     const opened = this.#opened.get(id);
     if (opened) this.#awake.forget(opened.document);
     this.#opened.delete(id);
+    this.#touched.add(id);
     this.#presences.delete(id);
     this.#settleBefore(id, idle);
   }
