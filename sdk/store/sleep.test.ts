@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createDocument, open } from '../index.js';
 import { Awake, type Sleeper } from './awake.js';
-import { World, until } from './testing/harness.js';
+import { World, pause, until } from './testing/harness.js';
 
 // Documents of a client that are put aside as bytes, and come back when they are asked: nobody should notice.
 
@@ -74,6 +74,38 @@ describe('a document that sleeps', () => {
     expect([document.get(), client.pending]).toEqual([{ a: 1, b: 2 }, expect.any(Number)]);
     await client.synced();
     expect(client.pending).toBe(0);
+  });
+
+  it('goes on where it was when nothing had gone on for long: own writes, those of peers, and after a cut', async () => {
+    const [one, two] = [await world.open(), await world.open()];
+    const document = one.document('d');
+    const first = document.set('a', 1);
+    await first.acked;
+    await world.agree('d');
+    document.sleep();
+    await pause(1_300);
+    expect(document.isAsleep).toBe(true);
+    two.document('d').set('b', 2);
+    await until('the change has come', () => document.get().b === 2);
+    document.sleep();
+    await pause(1_300);
+    const second = document.set('c', 3);
+    expect([first.state, second.state]).toEqual(['acked', 'local']);
+    await second.acked;
+    document.sleep();
+    await pause(1_300);
+    world.server.cut();
+    two.document('d').set('e', 4);
+    await until('the change has come', () => document.get().e === 4);
+    await Promise.all([one.flushed(), one.synced()]);
+    await world.agree('d');
+    expect([one.pending, document.get()]).toEqual([0, { a: 1, b: 2, c: 3, e: 4 }]);
+    document.sleep();
+    await pause(1_300);
+    document.close();
+    expect(one.document('d')).not.toBe(document);
+    await one.document('d').ready;
+    expect(one.document('d').get()).toEqual({ a: 1, b: 2, c: 3, e: 4 });
   });
 
   it('undoes what was done before it slept, and redoes it', async () => {

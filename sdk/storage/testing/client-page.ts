@@ -10,6 +10,8 @@ export interface ClientPage {
   write(bytes: number): void;
   flushed(): Promise<void>;
   status(): Status;
+  /** What a write and a read take, with the storage at work between them: the slowest but 1 %, in ms. */
+  p99(calls: number): Promise<{ writeMs: number; readMs: number }>;
 }
 
 declare const durable: (word: number) => void;
@@ -37,7 +39,28 @@ let client: Client;
   write: (bytes) => void client.document('d').set(`field ${client.document('d').version().length}`, noise(bytes)),
   flushed: () => client.flushed(),
   status: () => client.status.get(),
+
+  async p99(calls) {
+    const tasks = client.document<Record<string, unknown>>('tasks');
+    const text = client.text('d');
+    await tasks.ready;
+    const [writes, reads]: number[][] = [[], []];
+    for (let i = 0; i < calls; i++) {
+      writes.push(timed(() => (i % 2 === 0 ? text.insert(text.length, 'a') : tasks.set(`task${i % 50}`, { title: `Task ${i}`, done: false }))));
+      reads.push(timed(() => (i % 2 === 0 ? text.toString() : tasks.get())));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await client.flushed();
+    const [writeMs, readMs] = [writes, reads].map((times) => times.sort((a, b) => a - b)[Math.floor(calls * 0.99)]);
+    return { writeMs, readMs };
+  },
 };
+
+function timed(call: () => unknown): number {
+  const startedMs = performance.now();
+  call();
+  return performance.now() - startedMs;
+}
 
 function noise(bytes: number): string {
   return Array.from({ length: bytes / 4 }, () => Math.floor(Math.random() * 65536).toString(16).padStart(4, '0')).join('');
