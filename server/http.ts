@@ -128,7 +128,9 @@ async function describeDocument(asked: Asked, id: string): Promise<HttpAnswer> {
   await demand(asked, id, 'read');
   const { rooms, store } = asked;
   // A room that somebody opened and nobody wrote in is no document yet.
-  if ((rooms.get(id)?.head ?? (await store.head(id))) === 0) throw notFound();
+  const open = rooms.get(id);
+  await open?.refresh();
+  if ((open?.head ?? (await store.head(id))) === 0) throw notFound();
   const room = await rooms.open(id);
   return json(200, await room.describe());
 }

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { open, type Client } from '../sdk/index.js';
 import { until } from './bus/conformance.js';
+import { LocalBus } from './bus/local.js';
 import { engine } from './engine.js';
 import { defaultLimits } from './limits.js';
 import { loadDocument } from './load.js';
@@ -38,8 +39,9 @@ if (database === null) {
   describe('a Postgres that comes and goes under load', outages);
 }
 
+/** With nothing between the nodes: what is found is found in the log. */
 async function startNode(options: ServerOptions = {}): Promise<Server> {
-  const server = await createServer({ database: withSchema(url, schema), log: silentLog, console: false, limits: { headCheckMs: 100 }, ...options });
+  const server = await createServer({ bus: new LocalBus(), database: withSchema(url, schema), log: silentLog, console: false, limits: { headCheckMs: 100 }, ...options });
   await server.listen(0);
   toClose.push(() => server.close());
   return server;
@@ -115,11 +117,18 @@ function nodes(): void {
   });
 
   it('answers from Postgres over HTTP', async () => {
-    const server = await startNode();
-    const client = await connect(server);
-    await client.document('a').set('x', 1).acked;
-    expect(await (await fetch(`http://127.0.0.1:${server.port}/v1/documents`)).json()).toEqual([{ id: 'a', lsn: 1, snapshotLsn: 0 }]);
-    expect(await (await fetch(`http://127.0.0.1:${server.port}/v1/documents/a`)).json()).toMatchObject({ id: 'a', lsn: 1, data: { x: 1 } });
+    const [server, other] = [await startNode(), await startNode({ limits: { headCheckMs: 0 } })];
+    const [client, reader] = [await connect(server), await connect(other)];
+    await reader.document('a').ready;
+    await reader.synced();
+    for (const x of [1, 2]) {
+      await client.document('a').set('x', x).acked;
+      // The other has the document open, and nobody has told it anything.
+      for (const { port } of [server, other]) {
+        expect(await (await fetch(`http://127.0.0.1:${port}/v1/documents/a`)).json()).toMatchObject({ id: 'a', lsn: x, data: { x } });
+      }
+    }
+    expect(await (await fetch(`http://127.0.0.1:${server.port}/v1/documents`)).json()).toEqual([{ id: 'a', lsn: 2, snapshotLsn: 0 }]);
   });
 }
 

@@ -452,7 +452,7 @@ export class Room implements CommitSink<Pending> {
 
   /** The log is known to reach up to `lsn`. */
   noteHead(lsn: Lsn): void {
-    if (lsn > this.head) this.grow({ first: lsn + 1, blocks: [], own: null });
+    if (lsn > this.head && !this.isClosed) this.grow({ first: lsn + 1, blocks: [], own: null });
   }
 
   private grow(run: LogRun): void {
