@@ -258,7 +258,7 @@ export class Connection implements SocketEvents, Author {
   }
 
   private pushTo(room: Room, batches: Uint8Array, mayWrite: boolean): void {
-    void room.push(this, batches, mayWrite).then(() => this.settle(batches.length));
+    room.receive(this, batches, mayWrite, () => this.settle(batches.length));
   }
 
   private settle(bytes: number): void {

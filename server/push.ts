@@ -40,16 +40,13 @@ export class Answer implements Author {
 }
 
 export class Push {
-  readonly settled: Promise<void>;
   hasFailed = false;
   /** The log was looked at for what this push seemed to miss. */
   hasRefreshed = false;
   private open = 1;
-  private settle!: () => void;
 
-  constructor(readonly author: Author, readonly bytes: Uint8Array, readonly mayWrite: boolean) {
-    this.settled = new Promise((resolve) => (this.settle = resolve));
-  }
+  /** @param settled  called once, when every block has been answered */
+  constructor(readonly author: Author, readonly bytes: Uint8Array, readonly mayWrite: boolean, private readonly settled: () => void) {}
 
   hold(): void {
     this.open += 1;
@@ -58,7 +55,7 @@ export class Push {
   /** One answer has been given, or the room is done reading the push. */
   release(): void {
     this.open -= 1;
-    if (this.open === 0) this.settle();
+    if (this.open === 0) this.settled();
   }
 
   /** At most one failure is reported per push: the author starts again from what is acked. */
@@ -71,17 +68,18 @@ export class Push {
 
 /** Collects acks so that each author gets one frame per flush, whatever it pushed. */
 export class Acks {
-  private readonly seqs = new Map<Author, Map<ReplicaId, number>>();
+  private readonly entries = new Map<Author, { replica: ReplicaId; seq: number }[]>();
 
   add(author: Author, replica: ReplicaId, seq: number): void {
-    let seqs = this.seqs.get(author);
-    if (seqs === undefined) this.seqs.set(author, (seqs = new Map()));
-    seqs.set(replica, Math.max(seq, seqs.get(replica) ?? 0));
+    const entries = this.entries.get(author);
+    // Mostly an author has pushed of one replica, its own; of many tabs' there are still few.
+    const entry = entries?.find((entry) => entry.replica === replica);
+    if (entries === undefined) this.entries.set(author, [{ replica, seq }]);
+    else if (entry === undefined) entries.push({ replica, seq });
+    else entry.seq = Math.max(seq, entry.seq);
   }
 
   send(document: string): void {
-    for (const [author, seqs] of this.seqs) {
-      author.acked(document, [...seqs].map(([replica, seq]) => ({ replica, seq })));
-    }
+    for (const [author, entries] of this.entries) author.acked(document, entries);
   }
 }

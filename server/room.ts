@@ -166,11 +166,14 @@ export class Room implements CommitSink<Pending> {
    * @param mayWrite  whether the author may write now
    */
   push(author: Author, bytes: Uint8Array, mayWrite = true): Promise<void> {
-    const push = new Push(author, bytes, mayWrite);
-    this.inbox.push(push);
+    return new Promise((resolve) => this.receive(author, bytes, mayWrite, resolve));
+  }
+
+  /** The same, where a promise per push would be felt. @param settled  called once */
+  receive(author: Author, bytes: Uint8Array, mayWrite: boolean, settled: () => void): void {
+    this.inbox.push(new Push(author, bytes, mayWrite, settled));
     this.lastUsedMs = this.context.now();
     void this.takeAll();
-    return push.settled;
   }
 
   /**

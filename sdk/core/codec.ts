@@ -2,7 +2,7 @@
 
 import { BlockKind } from '../../assembly/abi.js';
 import { HeadwaterError } from './errors.js';
-import { outboxCopy, outboxView, putBytes } from './memory.js';
+import { outboxCopy, outboxWords, putBytes } from './memory.js';
 import { isReplicaId, replicaFromWords, replicaToWords, type ReplicaId } from './replica.js';
 import * as engine from './wasm.js';
 
@@ -53,18 +53,16 @@ export function wholeBlocks(update: Uint8Array, bytesMax: number): number {
 }
 
 function readHead(offset: number): BatchInfo {
-  const out = outboxView();
-  const head = new DataView(out.buffer, out.byteOffset, 24);
-  const kind = kinds[head.getUint32(0, true) as BlockKind];
+  const head = outboxWords();
+  const kind = kinds[head[0] as BlockKind];
   const isOps = kind !== 'snapshot';
-  const seqFrom = head.getUint32(8, true);
   return {
     kind,
-    replica: isOps ? replicaFromWords(head.getUint32(20, true), head.getUint32(16, true)) : '',
-    seqFrom,
-    seqTo: isOps ? seqFrom + head.getUint32(12, true) - 1 : 0,
+    replica: isOps ? replicaFromWords(head[5], head[4]) : '',
+    seqFrom: head[2],
+    seqTo: isOps ? head[2] + head[3] - 1 : 0,
     offset,
-    length: head.getUint32(4, true) - offset,
+    length: head[1] - offset,
   };
 }
 
