@@ -51,7 +51,7 @@ class Speaker {
     const bytes = decoding.readVarUint8Array(decoder);
     if (step === 0) return;
     this.kept?.push(bytes.slice());
-    if (step === 2) return readUpdate(bytes, this.events.delivered);
+    if (step === 2) return readUpdate(this.room, bytes, this.events.delivered);
     this.#isReady = true;
     this.events.ready();
   }

@@ -9,7 +9,7 @@ export default {
   protocol: '',
   keeps: true,
   path: (room) => `/${room}`,
-  speaker: (room, author, events) => new Speaker(author, events),
+  speaker: (room, author, events) => new Speaker(room, author, events),
   textOf,
 };
 
@@ -17,7 +17,8 @@ class Speaker {
   kept = null;
   #update;
 
-  constructor(author, events) {
+  constructor(room, author, events) {
+    this.room = room;
     this.author = author;
     this.events = events;
     this.document = createAuthor(author, (update) => { this.#update = update; });
@@ -41,7 +42,7 @@ class Speaker {
     if (step === 0) return;
     this.kept?.push(bytes.slice());
     if (step === 1) return this.events.ready();
-    readUpdate(bytes, (author, from, to) => {
+    readUpdate(this.room, bytes, (author, from, to) => {
       this.events.delivered(author, from, to);
       if (author === this.author) this.events.acked(to);
     });

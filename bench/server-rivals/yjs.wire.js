@@ -1,6 +1,5 @@
-// The Yjs side of the load: an author's document makes its edits; what comes is read only as far as to know whose it is.
+// The Yjs side of the load: an author's document makes its edits; of what comes only is read whose it is.
 
-import * as decoding from 'lib0/decoding';
 import * as Y from 'yjs';
 
 /** As long on the wire as the ids Yjs gives itself. */
@@ -18,22 +17,20 @@ export function createAuthor(author, onUpdate) {
   };
 }
 
-/** Tells `delivered(author, from, to)` of every run of edits in an update: one edit is one tick of its author's clock. */
-export function readUpdate(update, delivered) {
-  const decoder = decoding.createDecoder(update);
-  // One author with one struct is what an unmerged edit looks like, and it is told by its first four numbers.
-  const [authors, structs, client, clock] = [1, 2, 3, 4].map(() => decoding.readVarUint(decoder));
-  if (authors === 1 && structs === 1 && update.length < 64) {
-    const { structs: [{ length }] } = length1(update) ? { structs: [{ length: 1 }] } : Y.decodeUpdate(update);
-    return delivered(client - base, clock + 1, clock + length);
-  }
-  for (const { id, length } of Y.decodeUpdate(update).structs) delivered(id.client - base, id.clock + 1, id.clock + length);
+const lastOf = new Map();
+
+/**
+ * Tells `delivered(author, from, to)` of every run of edits in an update: one edit is one tick of its author's clock.
+ * All readers of a room are sent the same bytes; they are looked into once.
+ */
+export function readUpdate(room, update, delivered) {
+  let last = lastOf.get(room);
+  if (last === undefined || Buffer.compare(last.update, update) !== 0) lastOf.set(room, (last = { update: update.slice(), edits: editsIn(update) }));
+  for (const [author, from, to] of last.edits) delivered(author, from, to);
 }
 
-/** A typed character ends in its length, itself and an empty delete set. */
-function length1(update) {
-  const end = update.length;
-  return update[end - 1] === 0 && update[end - 2] === 120 && update[end - 3] === 1;
+function editsIn(update) {
+  return Y.decodeUpdate(update).structs.map(({ id: { client, clock }, length }) => [client - base, clock + 1, clock + length]);
 }
 
 export function textOf(updates) {

@@ -128,7 +128,7 @@ class HeadwaterSpeaker implements Speaker {
   private takeChanges({ first, last, batches }: Message & { type: 'changes' }): void {
     if (this.isComingBack || last <= this.lsn) return;
     if (first > this.lsn + 1) return this.subscribe(this.epoch);
-    for (const { replica, seqFrom, seqTo } of readBlocks(batches)) this.events.delivered(authorOf(replica), seqFrom, seqTo);
+    for (const [author, from, to] of editsIn(this.room, batches)) this.events.delivered(author, from, to);
     this.kept?.push(batches.slice());
     this.readyAt(last);
   }
@@ -140,6 +140,18 @@ class HeadwaterSpeaker implements Speaker {
   private say(message: Message): void {
     this.events.send(encodeFrame(message, 0n));
   }
+}
+
+type Edits = readonly (readonly [author: number, from: number, to: number])[];
+const lastOf = new Map<string, { bytes: Uint8Array; edits: Edits }>();
+
+/** All readers of a room are sent the same bytes; they are looked into once. */
+function editsIn(room: string, bytes: Uint8Array): Edits {
+  const last = lastOf.get(room);
+  if (last !== undefined && Buffer.compare(last.bytes, bytes) === 0) return last.edits;
+  const edits = readBlocks(bytes).map(({ replica, seqFrom, seqTo }) => [authorOf(replica), seqFrom, seqTo] as const);
+  lastOf.set(room, { bytes: bytes.slice(), edits });
+  return edits;
 }
 
 /** Not to be told from random ones by their length on the wire; the author's number is the first four digits. */
