@@ -10,6 +10,9 @@ export type HeldWrite =
   | { kind: 'remove'; document: string }
   | { kind: 'meta'; key: string; value: Uint8Array | null };
 
+/** Which records go, and what comes in their place. */
+export interface Replacement { isTaken(bytes: Uint8Array): boolean; records: Uint8Array[] }
+
 type HeldAppend = Extract<HeldWrite, { kind: 'append' }>;
 
 // Positions given out for records that are not stored yet lie above all that a storage can ever reach, so they
@@ -50,6 +53,21 @@ export class HeldWrites {
   /** The position on the disk of a record that has meanwhile been stored; any other position unchanged. */
   realPosition(position: number): number {
     return this.#realPositions.get(position) ?? position;
+  }
+
+  /** Other records of a document are to be stored where the first of those taken stood. */
+  replace(document: string, { isTaken, records }: Replacement): void {
+    const rest = [...records];
+    for (const held of this.#writes.filter(isAppend)) {
+      if (!held.writes.some((write) => write.document === document && write.records?.some(isTaken))) continue;
+      held.writes = held.writes.map((write) => {
+        const left = write.document === document ? write.records?.filter((bytes) => !isTaken(bytes)) : write.records;
+        if (!left || left.length === write.records!.length) return write;
+        const first = write.records!.findIndex(isTaken);
+        return { ...write, records: [...left.slice(0, first), ...rest.splice(0), ...left.slice(first)] };
+      });
+      held.positions = this.newPositions(held.writes);
+    }
   }
 
   applyToDocument(document: string, stored: StoredDocument): StoredDocument {

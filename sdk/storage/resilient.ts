@@ -7,7 +7,7 @@
 // durable only when `durable()` says so.
 
 import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
-import { emptyDocument, HeldWrites, isAppend, type HeldWrite } from './held.js';
+import { emptyDocument, HeldWrites, isAppend, type HeldWrite, type Replacement } from './held.js';
 import { Lane } from './lane.js';
 import { checkDocument, copyAppends, copyBytes } from './sealed.js';
 import type { Append, QuarantinedRecord, Storage, StoredDocument } from './storage.js';
@@ -91,6 +91,22 @@ export class ResilientStorage implements Storage {
       const stored = await this.#attempt(() => this.#inner.load(document));
       if (stored) this.#unread.delete(document);
       return this.#seen(stored ?? emptyDocument(), (found) => this.#held.applyToDocument(document, found));
+    });
+  }
+
+  /**
+   * Puts other records in the place of some that are held. A write that was refused may have succeeded, so which to replace
+   * cannot be told from memory: `rewrite` gets what the device has of the document, and the same with what is held. It
+   * must not wait, and what it gives takes effect with it.
+   *
+   * @returns whether the device could be read; if not, `rewrite` was not called
+   */
+  rewriteHeld(document: string, rewrite: (device: StoredDocument, held: StoredDocument) => Replacement | null): Promise<boolean> {
+    return this.#read(async () => {
+      const device = await this.#attempt(() => this.#inner.load(document));
+      const replacement = device && rewrite(device, this.#seen(device, (found) => this.#held.applyToDocument(document, found)));
+      if (replacement) this.#held.replace(document, replacement);
+      return device !== null;
     });
   }
 

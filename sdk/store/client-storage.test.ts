@@ -194,6 +194,92 @@ describe('a storage that fails', () => {
   });
 });
 
+describe('a document that is opened and closed faster than it is stored', () => {
+  it('is opened again when all before it is stored', async () => {
+    const device = world.device();
+    const storage = device.storage();
+    const client = await world.open(device, { storage });
+    await client.counter('d').increment().acked;
+    storage.delayMs = 10;
+    const write = client.counter('d').increment();
+    for (let i = 0; i < 3; i++) client.document('d').close();
+    await client.document('d').ready;
+    await write.durable;
+    expect(countersOf(client)).toBe(2);
+    const peer = await world.open();
+    await until('it is sent', () => countersOf(peer) === 2);
+  });
+});
+
+describe('a device that refuses', () => {
+  it('gives no number out twice: what it sent and could not store stays apart from what the next session writes', async () => {
+    const locks = () => new FakeLockManager();
+    const device = world.device();
+    const storage = device.storage();
+    const first = await world.open(device, { storage, locks: locks() });
+    await first.counter('d').increment().acked;
+    storage.setPlan(failWrites(failFrom(1, 'quota')));
+    const write = first.counter('d').increment();
+    expect(first.document('d').replica).toBe(first.replica);
+    await write.acked;
+    await first.counter('d').increment().acked;
+    expect(write.state).not.toBe('durable');
+    expect(first.document('d').replica).not.toBe(first.replica);
+    // It is left behind; the next one, offline, makes the same edit under the same id.
+    first.disconnect();
+    const second = await world.open(device, { locks: locks(), connect: false });
+    await second.document('d').ready;
+    expect([second.replica, second.document('d').replica, countersOf(second)]).toEqual([first.replica, first.replica, 1]);
+    const again = second.counter('d').increment();
+    await second.flushed();
+    second.connect();
+    await again.acked;
+    const peer = await world.open();
+    await world.agree('d', [second, peer]);
+    expect(countersOf(peer)).toBe(4);
+    storage.heal();
+  });
+
+  it('tells a write that was written again how far it came: acked at once, durable when it is stored', async () => {
+    const device = world.device();
+    const storage = device.storage();
+    const client = await world.open(device, { storage, retryMs: [40] });
+    await client.text('d').insert(0, 'base').acked;
+    storage.setPlan(failWrites(failFrom(1, 'quota')));
+    const told: string[] = [];
+    const write = client.text('d').insert(4, ' more');
+    void write.durable.then(() => told.push('durable'));
+    await write.acked;
+    expect([told, client.pending, client.text('d').toString()]).toEqual([[], 0, 'base more']);
+    storage.heal();
+    await write.durable;
+    await client.close();
+    const next = await world.open(device, { connect: false });
+    await next.document('d').ready;
+    expect(next.text('d').toString()).toBe('base more');
+  });
+
+  it.each(['failure', 'lostAnswer'] as const)('holds back what may be on the disk until it can be read, and what comes behind it (%s)', async (fault) => {
+    const device = world.device();
+    const storage = device.storage();
+    const client = await world.open(device, { storage, retryMs: [60] });
+    await client.text('d').insert(0, 'a').acked;
+    let isHeld = true;
+    storage.setPlan((_, call) => (call === 'append' ? (isHeld ? fault : null) : isHeld ? 'failure' : null));
+    const writes = [client.text('d').insert(1, 'b')];
+    await until('it refuses', () => client.status.get().storage === 'degraded');
+    writes.push(client.text('d').insert(2, 'c'));
+    await pause(40);
+    expect(writes.map(({ state }) => state)).toEqual(['local', 'local']);
+    // Another document is not held back.
+    await client.text('other').insert(0, 'x').acked;
+    isHeld = false;
+    await Promise.all(writes.flatMap(({ acked, durable }) => [acked, durable]));
+    await world.agree('d', [client, await world.open()]);
+    expect(client.text('d').toString()).toBe('abc');
+  });
+});
+
 describe('damage on the disk', () => {
   async function written(locks: FakeLockManager): Promise<Device> {
     const device = world.device();

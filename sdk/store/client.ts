@@ -70,6 +70,8 @@ export class Client {
   readonly #closing = new Map<string, Promise<void>>();
   /** Closed documents of which this session may have stored ops. */
   readonly #touched = new Set<string>();
+  /** The ids that this session has written under. */
+  readonly #authors: Set<ReplicaId>;
   /** Documents opened only to send what an earlier session left. */
   readonly #resumed = new Set<string>();
   readonly #presences = new Map<string, Presence<any>>();
@@ -93,6 +95,7 @@ export class Client {
     this.#parts = parts;
     this.replica = parts.claim.replica;
     this.#awake = new Awake(parts.memoryLimit);
+    this.#authors = new Set([this.replica]);
     this.status = { get: () => this.#board.get(), subscribe: (listener) => this.#board.subscribe(listener) };
     const { ports, tabs, token } = parts;
     const options = { replica: this.replica, token };
@@ -322,7 +325,7 @@ export class Client {
         replication.recorder.isMarked = true;
         replication.recorder.restLater();
       }
-      await replication.synced().catch(() => {});
+      await replication.answered();
       if (replication.exchange.isSettled) await Promise.all(others.map(({ key }) => this.#parts.storage.writeMeta(key, null)));
     });
   }
@@ -378,8 +381,11 @@ export class Client {
       storage,
       hasServer: ports !== null,
       replica: this.replica,
-      newReplica: newReplicaId,
+      newReplica: () => this.#newReplica(),
       alone: (document, work) => this.#tabs?.alone(document, work) ?? work(),
+      isAuthor: (replica) => this.#authors.has(replica),
+      isDegraded: () => storage.status.storage === 'degraded',
+      rewriteHeld: (document, rewrite) => storage.rewriteHeld(document, rewrite),
       durable: () => storage.durable(),
       isUnread: (document) => storage.status.unread.includes(document),
       isRemoved: async (document) => (await storage.readMeta(removedPrefix + document)) !== undefined,
@@ -424,7 +430,9 @@ export class Client {
   }
 
   /** Whoever opens this document again waits until this is over. */
-  #settleBefore(id: string, idle: Promise<void>): void {
+  #settleBefore(id: string, settled: Promise<void>): void {
+    // It may have been opened and closed before those before it were done.
+    const idle = Promise.all([this.#closing.get(id), settled]).then(() => {});
     this.#closing.set(id, idle);
     void idle.then(() => {
       if (this.#closing.get(id) === idle) this.#closing.delete(id);
@@ -435,9 +443,17 @@ export class Client {
   storageChanged(): void {
     this.#board.changed();
     const { storage, unread } = this.#parts.storage.status;
-    if (storage !== 'ok' || this.#closed) return;
+    if (this.#closed) return;
+    if (storage !== 'ok') return this.#replications.forEach((replication) => replication.stepAside());
     for (const id of unread) this.#opened.get(id)?.replication.reload();
+    for (const { exchange } of this.#replications) exchange.withheld.retry();
     void this.resume();
+  }
+
+  #newReplica(): ReplicaId {
+    const replica = newReplicaId();
+    this.#authors.add(replica);
+    return replica;
   }
 
   #persisted(isPersisted: boolean): void {

@@ -10,6 +10,7 @@ import { joinBytes } from '../core/bytes.js';
 import { EngineDocument, Kind, rootContainer, type ElementName } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
+import type { StoredDocument } from '../storage/storage.js';
 import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
 import { spliceBetweenValues } from './delta.js';
 import type { Taking } from './refusals.js';
@@ -67,6 +68,17 @@ export interface WrittenAgain {
   blocks: Block[];
   /** Each old batch, and the last of those in its stead. */
   pairs: (readonly [Block, Block | undefined])[];
+}
+
+/** The same for own ops that nobody has seen and that nothing holds any more but the document. @returns the new ops, to be stored */
+export function writeElsewhere({ document, recorder, position }: Taking, stored: StoredDocument, fresh: ReplicaId): Block[] {
+  const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
+  const engine = buildDocument(fresh, stored.snapshot, blocks, position.committed);
+  const before = buildDocument(fresh, stored.snapshot, blocks, position.committed);
+  writeDifference(engine, before, document.engine, Date.now());
+  before.free();
+  document.rebuild(engine);
+  return splitUpdate(document.take() ?? new Uint8Array(0));
 }
 
 /** Writes into `target` what it takes to go from what `before` shows to what `shown` shows. `shown` has everything `before` has. */

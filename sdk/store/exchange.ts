@@ -9,7 +9,7 @@ import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Cursor } from '../storage/storage.js';
 import type { Rejection } from '../sync/session-state.js';
-import { isOverlapping, isSameBytes, opsOf, splitUpdate, voidFor, type Block } from './blocks.js';
+import { isOverlapping, isSameBytes, nameOf, opsOf, splitUpdate, voidFor, type Block } from './blocks.js';
 import { writeAgain } from './conflict.js';
 import type { Document } from './document.js';
 import type { Ledgers } from './ledger.js';
@@ -19,6 +19,7 @@ import { Refusals, type Taking } from './refusals.js';
 import type { ReplicationHost } from './replication.js';
 import { isAbove } from './stored-form.js';
 import { Unacked } from './unacked.js';
+import { Withheld } from './withheld.js';
 
 const none: readonly Block[] = [];
 
@@ -28,6 +29,7 @@ export type ExchangeRest = { readonly position: LogPosition; readonly served: Ma
 export class Exchange {
   readonly position: LogPosition;
   readonly refusals: Refusals;
+  readonly withheld: Withheld;
   readonly #unacked = new Unacked();
   readonly #taking: Taking;
   /** Stored batches that wait for something this device does not hold. */
@@ -47,7 +49,7 @@ export class Exchange {
   #refused: readonly Block[] = none;
 
   /** @param flush  hands own ops that are still in the engine to the recorder */
-  readonly #document: Document<any>;
+  readonly document: Document<any>;
   readonly #recorder: Recorder;
   readonly #ledgers: Ledgers;
   readonly #host: ReplicationHost;
@@ -57,7 +59,7 @@ export class Exchange {
     this.position = rest?.position ?? new LogPosition();
     this.#served = rest?.served ?? new Map();
     this.#isOpen = isOpen;
-    this.#document = document;
+    this.document = document;
     this.#recorder = recorder;
     this.#ledgers = ledgers;
     this.#host = host;
@@ -67,11 +69,16 @@ export class Exchange {
       canRead: () => !host.isUnread(document.id), durable: () => host.durable(), refused: (refused) => host.refused(refused),
     };
     this.refusals = new Refusals(this.#taking);
+    this.withheld = new Withheld(this.#taking, host, {
+      send: (batches) => this.#send(batches),
+      rewritten: (...what) => this.rewritten(...what),
+    });
   }
 
   /** Everything has been answered, and nothing waits, nor may lie where it could not be read. */
   get isSettled(): boolean {
-    return this.#unacked.isEmpty && this.#stranded.length === 0 && this.refusals.open.length === 0 && !this.#host.isUnread(this.#document.id);
+    return this.#unacked.isEmpty && this.#stranded.length === 0 && this.refusals.open.length === 0 && this.withheld.batches.length === 0
+      && !this.#host.isUnread(this.document.id);
   }
 
   /** Nothing goes on, nor can anything but what `rest` says be told from one that is new. */
@@ -82,11 +89,16 @@ export class Exchange {
 
   get rest(): ExchangeRest { return this.position.isBlank && this.#served.size === 0 ? null : { position: this.position, served: this.#served }; }
 
-  /** As it may be stored. */
-  get cursor(): Cursor | null { return this.position.cursor([...this.refusals.open, ...this.#voided]); }
+  /** As it may be stored. Committed is not answered: of what a later session still finds un-acked, some may have been refused. */
+  get cursor(): Cursor | null {
+    const unanswered = this.#unacked.list().filter(({ replica, seqFrom }) => seqFrom <= this.position.seqOf(replica));
+    return this.position.cursor([...this.refusals.open, ...unanswered]);
+  }
 
   /** The last un-acked seq of each replica. */
-  get ends(): Map<ReplicaId, number> { return this.#unacked.ends(); }
+  get ends(): Map<ReplicaId, number> {
+    return new Map([...this.#unacked.ends(), ...this.withheld.batches.map(({ replica, seqTo }): [ReplicaId, number] => [replica, seqTo])]);
+  }
 
   /** Own ops were made, or answered. */
   count(ops: number): void {
@@ -107,13 +119,13 @@ export class Exchange {
   /** The server is to be reached another way. */
   again(): void {
     this.#isHeldUp = false;
-    if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.#document.id, this.cursor, this.#unacked.list());
+    if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.document.id, this.cursor, this.#unacked.list());
   }
 
   close(): void {
     this.#isOpen = false;
     this.count(-this.#pendingOps);
-    this.#host.stopSync(this.#document.id);
+    this.#host.stopSync(this.document.id);
   }
 
   /** Takes the log in from its beginning. Once: a server whose log does not add up is not asked for ever. */
@@ -122,7 +134,7 @@ export class Exchange {
     this.#hasStartedOver = true;
     queueMicrotask(() => {
       if (!this.#isOpen) return;
-      this.#host.stopSync(this.#document.id);
+      this.#host.stopSync(this.document.id);
       this.open(false);
     });
   }
@@ -131,8 +143,26 @@ export class Exchange {
 
   /** Batches that are stored now. They were counted when they were made. */
   send(batches: readonly Block[]): void {
+    if (this.#host.hasServer && this.withheld.mustWait(batches)) this.withheld.add(batches);
+    else this.#send(batches);
+  }
+
+  #send(batches: readonly Block[]): void {
     if (this.#host.hasServer) this.#unacked.add(batches);
-    if (this.#isOpen) this.#host.push(this.#document.id, batches);
+    if (this.#isOpen && batches.length > 0) this.#host.push(this.document.id, batches);
+  }
+
+  /** Where the device refuses: what some of ours did was written again. */
+  rewritten(gone: readonly Block[], again: readonly Block[], fresh: ReplicaId): void {
+    const sum = (blocks: readonly Block[]) => blocks.reduce((ops, block) => ops + opsOf(block), 0);
+    this.count(sum(again) - sum(gone));
+    const [other, seq, sent] = [this.#ledgers.of(fresh), again.at(-1)?.seqTo ?? 0, this.#unacked.ends()];
+    for (const [replica, seqTo] of new Map(gone.map((block) => [block.replica, block.seqTo]))) {
+      this.#ledgers.of(replica).move(gone.find((block) => block.replica === replica)!.seqFrom, seqTo, other, seq, sent.get(replica) ?? 0);
+    }
+    this.#host.durable().then(() => other.markDurable(seq), () => {});
+    this.#send(again);
+    this.#answered();
   }
 
   /**
@@ -143,19 +173,29 @@ export class Exchange {
    */
   adopt(batches: readonly Block[], isOthers = false): void {
     const waited = this.#stranded.splice(0);
-    const all = [...batches, ...waited];
+    const all = [...batches.filter((batch) => !this.withheld.has(batch)), ...waited];
     this.#stranded = all.filter((batch) => !this.#holds(batch));
     if (!this.#host.hasServer) return;
     const held = all.filter((batch) => this.#holds(batch));
+    if (!isOthers && this.withheld.mustWait(held)) return this.#withhold(held);
     this.count(this.#unacked.add(held));
     const ours = isOthers ? waited.filter((batch) => held.includes(batch)) : held;
-    if (this.#isOpen && ours.length > 0) this.#host.push(this.#document.id, ours);
+    if (this.#isOpen && ours.length > 0) this.#host.push(this.document.id, ours);
+  }
+
+  /** Stored, as it seems, while the device refuses. */
+  #withhold(batches: readonly Block[]): void {
+    // A record whose first commit was lost on the way back may be stored twice.
+    const byName = new Map(batches.map((batch) => [nameOf(batch.replica, batch.seqFrom), batch]));
+    const news = [...byName.values()].filter(({ replica, seqFrom }) => !this.#unacked.find(replica, seqFrom));
+    this.count(news.reduce((ops, batch) => ops + opsOf(batch), 0));
+    this.withheld.add(news);
   }
 
   /** Blocks that another tab wrote and the leader sends. Should they not be stored, they are stored here. */
   edited(blocks: readonly Block[], isStored: boolean): void {
     const news = blocks.filter((block) => !this.#holds(block));
-    if (news.length > 0) this.#document.receive(joinBytes(news.map(({ bytes }) => bytes)));
+    if (news.length > 0) this.document.receive(joinBytes(news.map(({ bytes }) => bytes)));
     if (!isStored) this.#recorder.keep(news, false);
     this.adopt(news.filter((block) => isAbove(this.position.committed, block)), true);
   }
@@ -170,15 +210,15 @@ export class Exchange {
     // Anew, for they go before all that is on its way, whichever replica that is of.
     queueMicrotask(() => {
       if (!this.#isOpen) return;
-      this.#host.stopSync(this.#document.id);
+      this.#host.stopSync(this.document.id);
       this.again();
     });
   }
 
   /** The server was put back to an earlier day. What our log holds of the rest, we bring; a snapshot cannot be pushed. */
   #offerAgain(version: ReadonlyMap<ReplicaId, number>): void {
-    const { id } = this.#document;
-    const held = splitUpdate(this.#document.engine.export(encodeVersion(version)));
+    const { id } = this.document;
+    const held = splitUpdate(this.document.engine.export(encodeVersion(version)));
     const lost = held.filter((block) => block.kind !== 'snapshot' && block.seqTo <= this.position.seqOf(block.replica));
     this.position.lower(version);
     this.count(this.#unacked.addBefore(lost));
@@ -206,7 +246,7 @@ export class Exchange {
     const voids = blocks.filter((block) => block.kind === 'void' && this.#holds(block));
     const unheard = voids.flatMap((block) => this.#unheardOf(block));
     try {
-      if (news.length > 0) this.#document.receive(bytes);
+      if (news.length > 0) this.document.receive(bytes);
     } catch (error) {
       this.#recorder.keep(news.filter((block) => this.#holds(block)), false);
       throw error;
@@ -235,8 +275,9 @@ export class Exchange {
   #isAnothers(block: Block): boolean {
     const known = this.#knownSeq(block.replica);
     if (block.seqFrom > known || block.seqTo <= this.position.seqOf(block.replica)) return false;
-    if (block.replica === this.#document.replica) this.#flush();
-    const ours = this.#unacked.findWithin(block) ?? this.#recorder.unstored.find((each) => each.kind === 'batch' && isOverlapping(each, block));
+    if (block.replica === this.document.replica) this.#flush();
+    const isMeant = (each: Block) => each.kind === 'batch' && isOverlapping(each, block);
+    const ours = this.#unacked.findWithin(block) ?? this.withheld.batches.find(isMeant) ?? this.#recorder.unstored.find(isMeant);
     return ours !== undefined && (ours.seqFrom !== block.seqFrom || ours.seqTo !== block.seqTo || (block.kind === 'batch' && !isSameBytes(ours.bytes, block.bytes)));
   }
 
@@ -258,16 +299,15 @@ export class Exchange {
    */
   #unheardOf({ replica, seqFrom }: Block): Block[] {
     if (this.#unacked.find(replica, seqFrom)) return [];
-    const since = decodeVersion(this.#document.version()).set(replica, seqFrom - 1);
-    const held = splitUpdate(this.#document.engine.export(encodeVersion(since)));
+    const since = decodeVersion(this.document.version()).set(replica, seqFrom - 1);
+    const held = splitUpdate(this.document.engine.export(encodeVersion(since)));
     return held.filter((block) => block.kind === 'batch' && block.replica === replica && block.seqFrom === seqFrom);
   }
 
-  #knownSeq(replica: ReplicaId): number { return this.#document.engine.seqOf(replica); }
+  #knownSeq(replica: ReplicaId): number { return this.document.engine.seqOf(replica); }
 
   /** A snapshot may always be news. */
   #holds({ kind, replica, seqTo }: Block): boolean { return kind !== 'snapshot' && seqTo <= this.#knownSeq(replica); }
-
 
   /** The server has answered a subscribe, and this is what it has. */
   subscribed(version: ReadonlyMap<ReplicaId, number>): void {
@@ -275,9 +315,9 @@ export class Exchange {
     this.#unlogged = this.#unlogged.filter((block) => isAbove(version, block));
     if (!this.#unacked.isEmpty) this.#offerUnlogged();
     // It has ops under our id that we have not: they were lost here. No number may be given out twice.
-    if ((version.get(this.#document.replica) ?? 0) > this.#knownSeq(this.#document.replica)) {
+    if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) {
       this.#flush();
-      this.#document.setReplica(this.#host.newReplica());
+      this.document.setReplica(this.#host.newReplica());
     }
     this.#served = new Map(version);
     this.position.promise(version);
@@ -291,7 +331,7 @@ export class Exchange {
 
   /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
   #checkPromise(): void {
-    if (!this.#isOpen || this.#isHeldUp || !this.position.isPromised || !this.#host.isLive(this.#document.id)) return;
+    if (!this.#isOpen || this.#isHeldUp || !this.position.isPromised || !this.#host.isLive(this.document.id)) return;
     if (!this.position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
   }
 
@@ -340,6 +380,7 @@ export class Exchange {
   /** The device, which could not be read, can be. */
   retry(): void {
     this.refusals.retry();
+    this.withheld.retry();
     void this.#recorder.step(() => this.#writeAgain());
   }
 
@@ -348,10 +389,10 @@ export class Exchange {
     // The answers that are still to come may name more.
     if (this.#conflicts.size === 0 || this.#isAnswerDue) return;
     let replicas: ReplicaId[] = [];
-    const done = await this.#host.alone(this.#document.id, () => writeAgain(this.#taking, (isGone) => {
+    const done = await this.#host.alone(this.document.id, () => writeAgain(this.#taking, (isGone) => {
       replicas = [...this.#conflicts];
       const isOurs = (block: Block) => this.#conflicts.has(block.replica) || isGone(block);
-      const ours = [...this.#unacked.list().filter(isOurs).map(({ replica, seqFrom }) => this.#unacked.take(replica, seqFrom)!), ...this.#recorder.takeOurs(isOurs)];
+      const ours = [...this.#unacked.list().filter(isOurs).map(({ replica, seqFrom }) => this.#unacked.take(replica, seqFrom)!), ...this.withheld.take(isOurs), ...this.#recorder.takeOurs(isOurs)];
       this.count(-ours.reduce((ops, block) => ops + opsOf(block), 0));
       return ours;
     }, this.#host.newReplica()));

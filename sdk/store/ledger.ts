@@ -39,6 +39,7 @@ export class Ledger {
   readonly #durable = new WaitingList();
   readonly #acked = new WaitingList();
   #refusals: Refusal[] = [];
+  #movedFrom = Infinity;
   #closed: HeadwaterError | null = null;
 
   /** @param hasServer  whether there is one: waiting for what cannot come would be for ever */
@@ -60,7 +61,12 @@ export class Ledger {
     return refusal ? rejected(refusal) : this.#wait(this.#acked, seq, this.ackedSeq);
   }
 
+  /** Not what was moved: that is durable where it went. */
   markDurable(seq: number): void {
+    this.#release(Math.min(seq, this.#movedFrom - 1));
+  }
+
+  #release(seq: number): void {
     this.durableSeq = Math.max(this.durableSeq, seq);
     this.#durable.release(this.durableSeq);
   }
@@ -77,9 +83,20 @@ export class Ledger {
   }
 
   /** What is left up to `seqTo` was written again, and stands where `other` comes to `seq`. */
-  follow(other: Ledger, seqTo: number, seq: number): void {
-    const seqFrom = this.ackedSeq + 1;
-    other.acked(seq).then(() => this.markAcked(seqTo), (error: HeadwaterError) => this.refuse(seqFrom, seqTo, error));
+  follow(other: Ledger, seqTo: number, seq: number, seqFrom = this.ackedSeq + 1): void {
+    other.acked(seq).then(() => this.markAcked(seqTo), (error: HeadwaterError) => { if (error.code !== 'closed') this.refuse(seqFrom, seqTo, error); });
+  }
+
+  /**
+   * The last ones, which came no further than memory, are ops of `other` now, and stand where those come to `seq`.
+   *
+   * @param sentSeq  the last one before that the server has still to answer, 0 when there is none; what was written again may
+   *                 have come to nothing, and be acked before that
+   */
+  move(seqFrom: number, seqTo: number, other: Ledger, seq: number, sentSeq: number): void {
+    this.#movedFrom = Math.min(this.#movedFrom, seqFrom);
+    other.durable(seq).then(() => this.#release(seqTo), () => {});
+    void this.acked(sentSeq).catch(() => {}).then(() => this.follow(other, seqTo, seq, seqFrom));
   }
 
   close(error: HeadwaterError): void {

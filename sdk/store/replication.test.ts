@@ -14,7 +14,7 @@ function setup() {
   const failures: string[] = [];
   const host: ReplicationHost = {
     storage, replica, hasServer: true, newReplica: newReplicaId, alone: (_, work) => work(),
-    durable: async () => {}, isUnread: () => false, isRemoved: async () => false,
+    durable: async () => {}, isUnread: () => false, isDegraded: () => false, isAuthor: (id) => id === replica, rewriteHeld: async () => true, isRemoved: async () => false,
     startSync() {}, push() {}, stopSync() {}, isLive: () => false, markPending: async () => {},
     changed() {}, refused: () => [], noted() {}, closed() {}, grew() {}, failed: (error) => failures.push(error.code),
   };

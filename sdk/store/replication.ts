@@ -7,6 +7,7 @@
 
 import { HeadwaterError } from '../core/errors.js';
 import type { ReplicaId } from '../core/replica.js';
+import type { ResilientStorage } from '../storage/resilient.js';
 import type { Cursor, MetaWrite, StoredDocument } from '../storage/storage.js';
 import type { OwnBatch } from '../sync/connection.js';
 import { opsOf, splitUpdate, type Block } from './blocks.js';
@@ -29,6 +30,11 @@ export interface ReplicationHost extends RecorderHost {
   durable(): Promise<void>;
   /** Whether what is stored of a document could not be read. */
   isUnread(document: string): boolean;
+  /** Whether the device refuses; what is stored is then in memory only. */
+  isDegraded(): boolean;
+  /** Whether this session has given itself that id. */
+  isAuthor(replica: ReplicaId): boolean;
+  rewriteHeld: ResilientStorage['rewriteHeld'];
   /** Whether a document was removed from this device: its ops are gone, their numbers are not. */
   isRemoved(document: string): Promise<boolean>;
   startSync(document: string, cursor: Cursor | null, unacked: readonly OwnBatch[]): void;
@@ -74,7 +80,7 @@ export class Replication implements Attachment {
   constructor(readonly document: Document<any>, readonly host: ReplicationHost, start: Start) {
     this.#parts = this.#newParts(null);
     document.attach(this);
-    if (start.isReplicaUsed) document.setReplica(host.newReplica());
+    if (start.isReplicaUsed || host.isDegraded()) document.setReplica(host.newReplica());
     this.ready = this.#load(start);
     this.ready.catch(() => {});
   }
@@ -141,7 +147,7 @@ export class Replication implements Attachment {
   /** Unless the server has numbers of it that we do not know of. */
   #useReplica(replica: ReplicaId): void {
     const seq = this.document.isEmpty ? 0 : this.document.engine.seqOf(replica);
-    if (seq < this.exchange.position.seqOf(replica)) return;
+    if (seq < this.exchange.position.seqOf(replica) || this.host.isDegraded()) return;
     this.document.setReplica(replica);
     this.ledgers.of(replica).markDurable(seq);
   }
@@ -180,6 +186,13 @@ export class Replication implements Attachment {
       this.#takeIn(stored);
       this.exchange.retry();
     });
+  }
+
+  /** The device refuses: what is written from now on may never be stored, and its numbers must be nobody else's. See withheld.ts. */
+  stepAside(): void {
+    this.flush();
+    if (this.document.isClosed || this.document.isAsleep) return;
+    if (this.document.replica === this.host.replica) this.document.setReplica(this.host.newReplica());
   }
 
   writesOf(replica: ReplicaId): Ledger { return this.ledgers.of(replica); }
@@ -258,6 +271,12 @@ export class Replication implements Attachment {
     await this.flushed();
     if (!this.#parts) return;
     await Promise.all([...this.exchange.ends].map(([replica, seq]) => this.ledgers.of(replica).acked(seq)));
+  }
+
+  /** The same, or refused. */
+  async answered(): Promise<void> {
+    await this.flushed();
+    await Promise.allSettled([...this.exchange.ends].map(([replica, seq]) => this.ledgers.of(replica).acked(seq)));
   }
 
   close(): void {

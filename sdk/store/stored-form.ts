@@ -43,9 +43,15 @@ function rewritten(before: Block[], blocks: readonly Block[]): Block[] {
   return [...before.filter(({ replica, seqFrom }) => !gone.has(nameOf(replica, seqFrom))), ...blocks.filter(({ kind }) => kind !== 'void')];
 }
 
+/**
+ * A void takes the place of the batch it stands for, and a snapshot of the log comes before everything: it may have come
+ * to a session that could not read what lies before it, and hold as refused what lies there as a batch. What it holds it settles.
+ */
 export function withVoids(blocks: readonly Block[]): Block[] {
   const voids = new Map(blocks.filter(({ kind }) => kind === 'void').map((block) => [nameOf(block.replica, block.seqFrom), block]));
-  return voids.size === 0 ? [...blocks] : blocks.map((block) => voids.get(nameOf(block.replica, block.seqFrom)) ?? block);
+  const standing = voids.size === 0 ? [...blocks] : blocks.map((block) => voids.get(nameOf(block.replica, block.seqFrom)) ?? block);
+  const snapshots = standing.filter(({ kind }) => kind === 'snapshot');
+  return snapshots.length === 0 ? standing : [...snapshots, ...standing.filter(({ kind }) => kind !== 'snapshot')];
 }
 
 /**
