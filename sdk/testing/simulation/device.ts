@@ -22,12 +22,6 @@ export interface DeviceOptions {
   /** Around the storage, for a mistake that is to be found. */
   wrap(storage: Storage, process: Process): Storage;
   count(what: string): void;
-  /**
-   * Whether a session may die while its storage is degraded. It has then sent what it could not store, so the next session
-   * does not know these numbers and gives them out again. That is noticed and mended (sdk/store/conflict.ts), but not from
-   * every state; until it is, such deaths are asked for with `--harsh`.
-   */
-  isHarsh: boolean;
 }
 
 export class Device {
@@ -63,12 +57,6 @@ export class Device {
     if (this.session) this.session.process.clockOffsetMs = offsetMs;
   }
 
-  /** See DeviceOptions.isHarsh. */
-  get mayCrash(): boolean { return this.options.isHarsh || this.session?.opened?.status.get().storage !== 'degraded'; }
-
-  /** Its disk is spared meanwhile, for the same reason. */
-  get isLeaving(): boolean { return !this.options.isHarsh && this.session !== null && this.session.client !== this.session.opened; }
-
   freeze(forMs: number): void {
     this.session?.process.freeze(forMs);
   }
@@ -86,13 +74,13 @@ export class Device {
   crash(kept: number | null): void {
     const { session, options: { network, timeline, count } } = this;
     if (!session) return;
-    if (!this.mayCrash) return count('crashes spared');
     session.process.kill();
     this.session = null;
     network.died(session.process, kept === null);
     if (kept === null) this.disk.kill();
     else this.#cutPower(kept);
     count('crashes');
+    if (session.opened?.status.get().storage === 'degraded') count('crashes while degraded');
     // What it still does reaches nobody; closing gives the engine's memory back. Its code may be running just now.
     timeline.world.schedule(0, 'buried', () => void session.opened?.close());
   }
@@ -109,7 +97,7 @@ export class Device {
   leave(then: () => void): void {
     const { session } = this;
     if (!session?.client) return;
-    if (!this.mayCrash) return this.options.count('crashes spared');
+    if (session.client.status.get().storage === 'degraded') this.options.count('leaves while degraded');
     const { client, process } = session;
     process.schedule(0, 'leaving', () => void client.close().then(() => {
       if (this.session !== session) return;

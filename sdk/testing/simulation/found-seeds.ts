@@ -11,6 +11,9 @@ export const foundSeeds: readonly { seed: number; was: string }[] = [
   { seed: 30, was: 'a repeated push was answered with the refusal of a later batch of its author, which was being committed' },
   { seed: 242, was: 'a snapshot with a void for an un-acked batch could not be applied, and the line was dropped before the answer came' },
   { seed: 60154, was: 'a document that could not be read was taken for one with nothing un-acked, and its note was taken back' },
+  { seed: 22102, was: 'a document opened and closed again before it was stored let the next one load too early' },
+  { seed: 30474, was: 'a log entry taken in covered batches that a later session would have found un-answered, one of them refused' },
+  { seed: 21736, was: 'what was written again came to nothing, and was told to be acked before what stood before it' },
   { seed: 2734, was: 'a conflict of replicas that came twice told a write it was acked' },
 ];
 

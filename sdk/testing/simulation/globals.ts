@@ -16,6 +16,9 @@ export function enterSimulation(timeline: Timeline, random: Random): () => void 
   const realDate = saved(Date, ['now']);
   const realMath = saved(Math, ['random']);
   const realMicrotask = globalThis.queueMicrotask;
+  // Thousands of refusals a second, and nobody reads where they came from.
+  const { stackTraceLimit } = Error;
+  if (!timeline.isTold) Error.stackTraceLimit = 0;
   const ids = random.stream('ids');
   const chance = random.stream('chance');
   const owner = () => {
@@ -37,6 +40,7 @@ export function enterSimulation(timeline: Timeline, random: Random): () => void 
   const takeCrypto = fakeCrypto(ids);
   return () => {
     Object.assign(globalThis, real);
+    Error.stackTraceLimit = stackTraceLimit;
     Object.assign(Date, realDate);
     Object.assign(Math, realMath);
     takeCrypto();

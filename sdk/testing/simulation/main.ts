@@ -2,11 +2,14 @@
 //
 //   --seeds N      how many                        --from N         the first one
 //   --seed N       this one only, told in full     --mistake name   with a bug put in: exits well when it is found
-//   --harsh         also deaths while the storage is degraded: see device.ts
+//   --workers N    processes; two, where there are two cores
 //   --steps 1,4,7 --devices 2 --without drop,cut   the parts of a seed that a smaller failing run needs
 //
 // A seed that breaks a promise is made small and printed with the command that runs it again.
 
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import '../../core/embedded.js';
 import { countsMin, Tally } from './tally.js';
@@ -17,23 +20,37 @@ import { runSeed, type Mistake, type Verdict } from './world.js';
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
-  options: Object.fromEntries([...['seeds', 'from', 'seed', 'mistake', 'steps', 'devices', 'without'].map((name) => [name, { type: 'string' as const }]), ['harsh', { type: 'boolean' as const }]]),
+  options: Object.fromEntries(['seeds', 'from', 'seed', 'mistake', 'steps', 'devices', 'without', 'workers'].map((name) => [name, { type: 'string' as const }])),
 }) as { values: Record<string, string | undefined> };
-const isHarsh = values.harsh !== undefined;
 
+/** One of several processes of a run. */
+const isWorker = values.workers === 'one';
 const mistake = values.mistake === undefined ? undefined : mistakeOf(values.mistake);
 const isWell = values.seed === undefined
   ? await runMany(Number(values.from ?? crypto.getRandomValues(new Uint32Array(1))[0] % 1e9), Number(values.seeds ?? 100))
   : await tellOne(Number(values.seed));
 process.exitCode = isWell === (mistake === undefined) ? 0 : 1;
 
+interface Share { tally: Tally; broken: number }
+
 async function runMany(from: number, count: number): Promise<boolean> {
-  console.log(`seeds ${from} to ${from + count - 1}`);
+  const workers = mistake || isWorker ? 1 : Math.min(Number(values.workers ?? Math.min(2, availableParallelism())), Math.ceil(count / 50));
+  if (!isWorker) console.log(`seeds ${from} to ${from + count - 1}`);
+  const { tally, broken } = workers > 1 ? await runShares(from, count, workers) : await runShare(from, count);
+  if (isWorker) return await handOver({ tally, broken });
+  const hollow = mistake ? [] : tally.hollow(countsMin);
+  console.log(`\n${tally.inWords()}`);
+  for (const line of hollow) console.log(`hollow: ${line}`);
+  console.log(`${tally.seeds} seeds, ${broken} broken`);
+  return broken === 0 && hollow.length === 0;
+}
+
+async function runShare(from: number, count: number): Promise<Share> {
   const tally = new Tally();
   const started = performance.now();
   let broken = 0;
   for (let seed = from; seed < from + count; seed++) {
-    const verdict = await runSeed(seed, { cuts: { isHarsh }, mistake });
+    const verdict = await runSeed(seed, { mistake });
     tally.add(verdict);
     if (verdict.broken.length > 0) {
       broken++;
@@ -43,10 +60,34 @@ async function runMany(from: number, count: number): Promise<boolean> {
     progress(seed - from + 1, count, broken, started);
     await breath();
   }
-  const hollow = mistake ? [] : tally.hollow(countsMin);
-  console.log(`\n${tally.inWords()}`);
-  for (const line of hollow) console.log(`hollow: ${line}`);
-  return broken === 0 && hollow.length === 0;
+  return { tally, broken };
+}
+
+/** The same in processes of their own, each with a stretch of the seeds. */
+async function runShares(from: number, count: number, workers: number): Promise<Share> {
+  const tally = new Tally();
+  const edges = Array.from({ length: workers + 1 }, (_, i) => from + Math.round((i * count) / workers));
+  const shares = await Promise.all(edges.slice(1).map((end, i) => askWorker(edges[i], end - edges[i])));
+  for (const { seeds, counts } of shares) tally.merge(seeds, counts);
+  return { tally, broken: shares.reduce((sum, { broken }) => sum + broken, 0) };
+}
+
+interface Told { seeds: number; counts: [string, number][]; broken: number }
+
+function askWorker(from: number, count: number): Promise<Told> {
+  const worker = fork(fileURLToPath(import.meta.url), ['--from', String(from), '--seeds', String(count), '--workers', 'one']);
+  return new Promise((resolve, reject) => {
+    worker.on('message', (told) => resolve(told as Told));
+    worker.on('exit', (code) => reject(new Error(`a worker ended with ${code}`)));
+  });
+}
+
+function handOver({ tally, broken }: Share): Promise<boolean> {
+  const told: Told = { seeds: tally.seeds, counts: [...tally.counts], broken };
+  return new Promise((resolve) => process.send!(told, () => {
+    process.disconnect();
+    resolve(broken === 0);
+  }));
 }
 
 /** The event loop turns once: signals are heard, output is written. */
@@ -61,7 +102,7 @@ function progress(done: number, count: number, broken: number, started: number):
 
 async function report({ seed, broken }: Verdict): Promise<void> {
   console.log(`\nseed ${seed} breaks ${broken.length} promises:\n  ${broken.slice(0, 5).join('\n  ')}\nmaking it small …`);
-  const cuts = await shrink(seed, { isHarsh }, mistake);
+  const cuts = await shrink(seed, {}, mistake);
   const small = await runSeed(seed, { cuts, mistake });
   const plan = planOf(seed, cuts);
   const rates = Object.entries(plan.weather.rates).filter(([, rate]) => rate > 0).map(([name, rate]) => `${name} ${rate.toFixed(3)}`);
@@ -72,7 +113,7 @@ async function report({ seed, broken }: Verdict): Promise<void> {
 
 function argumentsOf(seed: number, { steps, devices, without }: Cuts): string {
   return [
-    `--seed ${seed}`, isHarsh && '--harsh', mistake && `--mistake ${mistake.name}`, devices && `--devices ${devices}`,
+    `--seed ${seed}`, mistake && `--mistake ${mistake.name}`, devices && `--devices ${devices}`,
     steps && `--steps ${[...steps].join(',')}`, without?.size && `--without ${[...without].join(',')}`,
   ].filter(Boolean).join(' ');
 }
@@ -80,7 +121,7 @@ function argumentsOf(seed: number, { steps, devices, without }: Cuts): string {
 async function tellOne(seed: number): Promise<boolean> {
   const list = (text: string | undefined) => (text === undefined ? undefined : new Set(text.split(',').filter(Boolean)));
   const steps = list(values.steps);
-  const cuts: Cuts = { isHarsh, steps: steps && new Set([...steps].map(Number)), without: list(values.without), devices: values.devices === undefined ? undefined : Number(values.devices) };
+  const cuts: Cuts = { steps: steps && new Set([...steps].map(Number)), without: list(values.without), devices: values.devices === undefined ? undefined : Number(values.devices) };
   const verdict = await runSeed(seed, { cuts, mistake, isTold: true });
   console.log(verdict.tail.join('\n'));
   for (const line of verdict.broken) console.log(`BROKEN: ${line}`);

@@ -8,6 +8,7 @@ import { Document } from '../../store/document.js';
 import { Exchange } from '../../store/exchange.js';
 import { Recorder } from '../../store/recorder.js';
 import { Refusals } from '../../store/refusals.js';
+import { ResilientStorage } from '../../storage/resilient.js';
 import type { Append } from '../../storage/storage.js';
 import { LogTail } from '../../../server/log-tail.js';
 import { Acks } from '../../../server/push.js';
@@ -118,6 +119,12 @@ export const mistakes: readonly Mistake[] = [
     name: 'tie-by-arrival', about: 'what comes is stamped with the time it comes: of two values the later to arrive wins',
     install: () => replace(Exchange.prototype, 'receive', (receive) => function (this: Exchange, ...[bytes, cursor]: Parameters<Exchange['receive']>) {
       receive.call(this, stampedNow(bytes), cursor);
+    }),
+  },
+  {
+    name: 'written-again-unread', about: 'what the disk refused is written again without a look at whether it is there',
+    install: () => replace(ResilientStorage.prototype, 'rewriteHeld', (real) => function (this: ResilientStorage, ...[document, rewrite]: Parameters<ResilientStorage['rewriteHeld']>) {
+      return real.call(this, document, (device, held) => rewrite({ ...device, records: [] }, held));
     }),
   },
   {

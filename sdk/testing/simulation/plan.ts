@@ -21,8 +21,6 @@ export interface Cuts {
   steps?: ReadonlySet<number>;
   /** Faults that do not happen. */
   without?: ReadonlySet<string>;
-  /** See DeviceOptions. */
-  isHarsh?: boolean;
 }
 
 export interface Plan {
@@ -32,7 +30,6 @@ export interface Plan {
   readonly weather: Weather;
   readonly steps: readonly Step[];
   readonly lengthMs: number;
-  readonly isHarsh: boolean;
   /** Small numbers for the server's limits, so that little data is enough to reach what they guard. */
   readonly limits: Record<string, number>;
 }
@@ -53,7 +50,7 @@ export function planOf(seed: number, cuts: Cuts = {}): Plan {
   const steps = drawSteps(random, weather, count, lengthMs, devices)
     .filter((step) => !without.has(step.kind) && (cuts.steps?.has(step.index) ?? true));
   const few = Math.min(devices, cuts.devices ?? devices);
-  return { seed, isHarsh: cuts.isHarsh ?? false, devices: few, documents: isLong ? ['d'] : documents, weather, limits, lengthMs, steps: steps.filter(({ device }) => device < few) };
+  return { seed, devices: few, documents: isLong ? ['d'] : documents, weather, limits, lengthMs, steps: steps.filter(({ device }) => device < few) };
 }
 
 function drawSteps(random: Random, { troubles }: Weather, count: number, lengthMs: number, devices: number): Step[] {

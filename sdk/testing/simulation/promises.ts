@@ -18,13 +18,13 @@ export interface Promised {
   readonly document: string;
   readonly effects: readonly Effect[];
   /** The name of its last op. */
-  readonly replica: string;
-  readonly seq: number;
+  replica: string;
+  seq: number;
   readonly atMs: number;
   isDurable: boolean;
   isAcked: boolean;
   isRejected: boolean;
-  /** Its op had a number that another op has in the log, as after a disk put back; it was written again as another op. */
+  /** Its op was written again as another one: its number had been another writer's, or may be given out again. */
   isRenamed: boolean;
 }
 
@@ -46,10 +46,22 @@ export class Promises {
 
   counters(document: string): number { return Math.ceil((this.#counts.get(document) ?? 0) / counterDigits); }
 
-  add(write: Omit<Promised, 'isDurable' | 'isAcked' | 'isRejected' | 'isRenamed'>): Promised {
+  /** @param seqFrom  its first op */
+  add(seqFrom: number, write: Omit<Promised, 'isDurable' | 'isAcked' | 'isRejected' | 'isRenamed'>): Promised {
     const promised = { ...write, isDurable: false, isAcked: false, isRejected: false, isRenamed: false };
+    // A number comes up again when what had it was neither stored nor sent.
+    for (const each of this.writes) if (each.document === write.document && each.replica === write.replica && each.seq >= seqFrom) each.isRenamed = true;
     this.writes.push(promised);
     return promised;
+  }
+
+  /** A device that could not store these has written them again, as ops up to `seq` of `fresh`. */
+  move(document: string, replica: string, seqFrom: number, seqTo: number, fresh: string, seq: number): void {
+    for (const write of this.writes) {
+      if (write.document !== document || write.replica !== replica || write.seq < seqFrom || write.seq > seqTo) continue;
+      if (seq === 0) write.isRenamed = true;
+      else Object.assign(write, { replica: fresh, seq });
+    }
   }
 
   /** The server told a device that somebody else has written under these numbers. */

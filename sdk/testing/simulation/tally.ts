@@ -8,8 +8,8 @@ export const countsMin: Readonly<Record<string, number>> = {
   'frames dropped': 20, 'frames doubled': 100, 'frames overtaking': 10,
   'trouble: cut': 20, 'trouble: half-cut': 20, 'trouble: partition': 20, 'trouble: freeze': 20, 'trouble: clock-jump': 20,
   'trouble: server-crash': 10, 'trouble: server-freeze': 10, 'trouble: server-clock': 10, 'trouble: reopen': 10, 'leaves': 10,
-  'power cuts': 20, 'tails lost': 5, 'disk: crash-before': 2, 'disk: crash-after': 2,
-  'disk: quota': 30, 'disk: io-error': 100, 'disk: lost-answer': 50,
+  'crashes while degraded': 5, 'leaves while degraded': 2, 'written again before stored': 10, 'power cuts': 20, 'tails lost': 5, 'disk: crash-before': 2, 'disk: crash-after': 2,
+  'disk: quota': 20, 'disk: io-error': 100, 'disk: lost-answer': 50,
   'store: io-error': 50, 'store: lost-answer': 50, 'store: crash-before': 2, 'store: crash-after': 2, 'server snapshots': 40,
 };
 
@@ -19,6 +19,12 @@ export class Tally {
 
   add({ counts }: Verdict): void {
     this.seeds++;
+    for (const [what, count] of counts) this.counts.set(what, (this.counts.get(what) ?? 0) + count);
+  }
+
+  /** What another process counted. */
+  merge(seeds: number, counts: readonly [string, number][]): void {
+    this.seeds += seeds;
     for (const [what, count] of counts) this.counts.set(what, (this.counts.get(what) ?? 0) + count);
   }
 

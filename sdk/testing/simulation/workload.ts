@@ -19,11 +19,13 @@ export function writeSomething(client: Client, device: string, id: string, draws
   const document = client.document(id);
   const mark = promises.nextMark();
   const effects: Effect[] = [];
+  const { replica } = document;
+  const seqNow = () => decodeVersion(document.version()).get(replica) ?? 0;
+  const before = seqNow();
   const write = perform(document, id, mark, draws, promises, effects);
   if (!write) return null;
-  const { replica } = document;
-  const seq = decodeVersion(document.version()).get(replica) ?? 0;
-  const promised = promises.add({ mark, device, document: id, effects, replica, seq, atMs });
+  const seq = seqNow();
+  const promised = promises.add(before + 1, { mark, device, document: id, effects, replica, seq, atMs });
   listen(write, promised, told);
   return promised;
 }

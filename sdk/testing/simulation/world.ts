@@ -3,6 +3,7 @@
 // Trouble comes by the seed's schedule and by its rates. Then all of it ends, and whatever the state of things is by then,
 // within sixty simulated seconds everybody must agree, and every promise must have been kept.
 
+import { Exchange } from '../../store/exchange.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Message } from '../../wire/message.js';
 import type { Store } from '../../../server/store/store.js';
@@ -47,9 +48,7 @@ export const healMsMax = 60_000;
 const lookMs = 250;
 
 export async function runSeed(seed: number, options: { cuts?: Cuts; mistake?: Mistake; isTold?: boolean } = {}): Promise<Verdict> {
-  const world = new World(planOf(seed, options.cuts), options.mistake ?? { name: 'none', about: '' });
-  world.timeline.isTold = options.isTold ?? false;
-  return world.run();
+  return new World(planOf(seed, options.cuts), options.mistake ?? { name: 'none', about: '' }, options.isTold ?? false).run();
 }
 
 export class World {
@@ -67,13 +66,19 @@ export class World {
   #rates: Weather['rates'];
   #healedAtMs = 0;
 
-  constructor(readonly plan: Plan, private readonly mistake: Mistake) {
+  constructor(readonly plan: Plan, private readonly mistake: Mistake, isTold: boolean) {
+    this.timeline.isTold = isTold;
     const { seed, weather, limits, devices } = plan;
     this.#random = new Random(seed);
     this.#rates = weather.rates;
     this.#leave = enterSimulation(this.timeline, this.#random);
-    this.#uninstall = mistake.install?.() ?? (() => {});
-    const fates = { chance: (rate: Rate) => this.chance(rate), count: (what: string) => this.count(what), delivered: (device: string, message: Message) => this.#noteConflict(device, message) };
+    const unwatch = this.#watchMoves();
+    const uninstall = mistake.install?.() ?? (() => {});
+    this.#uninstall = () => {
+      uninstall();
+      unwatch();
+    };
+    const fates = { chance: (rate: Rate) => this.chance(rate), count: (what: string) => this.count(what), rejected: (device: string, message: Message) => this.#noteConflict(device, message) };
     this.network = new Network(this.timeline, this.#random.stream('network'), weather.networkMs, fates);
     this.server = new ServerHost({ timeline: this.timeline, network: this.network, limits, fates: this.#serverFates(), wrap: (store, process) => mistake.store?.(store, process) ?? store });
     this.devices = Array.from({ length: devices }, (_, i) => this.#newDevice(`device-${i}`));
@@ -104,6 +109,22 @@ export class World {
     let stream = this.#streams.get(name);
     if (!stream) this.#streams.set(name, (stream = this.#random.stream(name)));
     return stream;
+  }
+
+  /** What a device that refuses has not stored is written under another name, and no message tells. */
+  #watchMoves(): () => void {
+    const real = Exchange.prototype.rewritten;
+    const { promises } = this;
+    const tell = (fresh: string) => {
+      this.count('written again before stored');
+      this.timeline.tell(`written again as ops of ${fresh.slice(0, 4)}`);
+    };
+    Exchange.prototype.rewritten = function (gone, again, fresh) {
+      for (const { replica, seqFrom, seqTo } of gone) promises.move(this.document.id, replica, seqFrom, seqTo, fresh, again.at(-1)?.seqTo ?? 0);
+      tell(fresh);
+      real.call(this, gone, again, fresh);
+    };
+    return () => { Exchange.prototype.rewritten = real; };
   }
 
   #noteConflict(device: string, message: Message): void {
@@ -250,7 +271,7 @@ export class World {
   #newDevice(name: string): Device {
     const { timeline, network, mistake } = this;
     const device: Device = new Device(name, {
-      timeline, network, fates: this.#deviceFates(() => device), isHarsh: this.plan.isHarsh, count: (what) => this.count(what),
+      timeline, network, fates: this.#deviceFates(() => device), count: (what) => this.count(what),
       wrap: (storage, process) => mistake.storage?.(storage, process) ?? storage,
     });
     return device;
@@ -269,10 +290,9 @@ export class World {
   }
 
   #fateOfDevice(device: Device, isWrite: boolean): CallFate {
-    if (device.isLeaving) return 'done';
     if (device.isAway) return 'io-error';
     if (device.isFull && isWrite) return 'quota';
-    if (isWrite && device.mayCrash && this.chance('crash-at-write')) return this.stream('crash-at-write').chance(0.5) ? 'crash-before' : 'crash-after';
+    if (isWrite && this.chance('crash-at-write')) return this.stream('crash-at-write').chance(0.5) ? 'crash-before' : 'crash-after';
     if (this.chance('io-error')) return 'io-error';
     return isWrite && this.chance('lost-answer') ? 'lost-answer' : 'done';
   }
