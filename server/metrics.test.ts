@@ -19,7 +19,7 @@ describe('metrics', () => {
     expect(metrics.contentType).toContain('application/openmetrics-text');
     const all = await lines();
     expect(all.filter(Boolean).at(-1)).toBe('# EOF');
-    for (const line of all.filter((text) => text && !text.startsWith('#'))) expect(line).toMatch(/^[a-z_]+(_total)?(\{[^}]*\})? ([-+.\de]+|nan)$/i);
+    for (const line of all.filter((text) => text && !text.startsWith('#'))) expect(line).toMatch(/^[a-z\d_]+(\{[^}]*\})? ([-+.\de]+|nan)$/i);
     expect(all).toEqual(expect.arrayContaining(['headwater_connections 7', 'headwater_rooms 3', 'headwater_nodes 1', 'headwater_buffered_bytes 12', 'headwater_engine_bytes 65536']));
     expect(all.some((line) => line.startsWith('nodejs_eventloop_lag_seconds '))).toBe(true);
   });
