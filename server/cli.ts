@@ -27,6 +27,10 @@ Flags of serve, each with its mirror in the environment:
   --transport <name>   uws or ws                           HEADWATER_TRANSPORT   first that loads
   --log-level <name>   debug, info, warn, error, silent    HEADWATER_LOG_LEVEL   info
   --console <bool>     serve the console's page at /       HEADWATER_CONSOLE     true
+  --metrics <bool>     OpenMetrics at /metrics             HEADWATER_METRICS     true
+  --webhook <url>      told where a document stands when   HEADWATER_WEBHOOK     none
+                       it has grown; may be repeated
+  --webhook-secret <text>   signs those calls              HEADWATER_WEBHOOK_SECRET
 
 Who may come in. With any of the first three the server may listen on every host; several keys while they change:
   --jwt-secret <text>       HS256, 32 bytes at least, or file:<path>      HEADWATER_JWT_SECRET
@@ -61,6 +65,9 @@ const flags = {
   transport: { type: 'string' },
   'log-level': { type: 'string' },
   console: { type: 'string' },
+  metrics: { type: 'string' },
+  webhook: { type: 'string', multiple: true },
+  'webhook-secret': { type: 'string' },
   'jwt-secret': { type: 'string', multiple: true },
   'jwt-public-key': { type: 'string', multiple: true },
   jwks: { type: 'string' },
@@ -104,7 +111,7 @@ function parse() {
 
 const serveFlags = [
   'port', 'host', 'database', 'redis', 'transport', 'console', 'log-level', 'jwt-secret', 'jwt-public-key', 'jwks', 'jwt-issuer', 'jwt-audience',
-  'origins', 'trust-proxy',
+  'origins', 'trust-proxy', 'metrics', 'webhook', 'webhook-secret',
 ] as const;
 
 function serveOptions(values: Values): ServerConfigInput {

@@ -9,7 +9,7 @@ describe('config', () => {
   it('has a default for everything', () => {
     expect(parseConfig({})).toEqual({
       database: 'sqlite:./data/headwater.db', port: 8787, host: '127.0.0.1', logLevel: 'info', console: true, limits: defaultLimits,
-      jwtSecret: [], jwtPublicKey: [], trustProxy: false,
+      jwtSecret: [], jwtPublicKey: [], trustProxy: false, webhook: [], metrics: true,
     });
   });
 
@@ -18,6 +18,12 @@ describe('config', () => {
     expect(configFromEnvironment({ HEADWATER_PORT: '99', HEADWATER_LOG_LEVEL: 'warn', HEADWATER_HOST: '', OTHER: 'x' }))
       .toEqual({ port: '99', logLevel: 'warn' });
     expect(parseConfig({ port: '99', console: 'false' })).toMatchObject({ port: 99, console: false });
+  });
+
+  it('asks for a secret where there is a webhook, and for a URL', () => {
+    expect(() => parseConfig({ webhook: 'https://app.example/hook' })).toThrow(expect.objectContaining({ code: 'invalid_argument', message: expect.stringContaining('webhookSecret') }));
+    expect(() => parseConfig({ webhook: 'app.example', webhookSecret: 'sixteen letters!' })).toThrow(/not a URL/);
+    expect(parseConfig({ webhook: ['https://a.example/', 'http://b.example/'], webhookSecret: 'sixteen letters!' }).webhook.length).toBe(2);
   });
 
   it('changes single limits and keeps the rest', () => {

@@ -48,6 +48,11 @@ const schema = z.strictObject({
   jwtAudience: z.string().min(1).optional(),
   /** Pages that may use the server; by default those of this machine, and with accounts those of the server's own host. */
   origins: origins.optional(),
+  /** Told over HTTP of every document that grows; signed with the secret. */
+  webhook: list.default([]),
+  webhookSecret: z.string().min(16, 'has at least 16 characters').optional(),
+  /** What the server measures of itself, at /metrics. */
+  metrics: flag.default(true),
   /** There is a proxy before the server, and its X-Forwarded-For is true. */
   trustProxy: flag.default(false),
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit.optional()]))).default({}),
@@ -70,6 +75,9 @@ export interface ServerConfigInput {
   jwtIssuer?: string;
   jwtAudience?: string;
   origins?: string | string[];
+  webhook?: string | string[];
+  webhookSecret?: string;
+  metrics?: boolean | string;
   trustProxy?: boolean | string;
   limits?: Partial<Limits>;
 }
@@ -80,6 +88,8 @@ export function parseConfig(input: ServerConfigInput): ServerConfig {
   if (!parsed.success) throw invalid(parsed.error.issues[0]);
   const config = { ...parsed.data, limits: { ...defaultLimits, ...parsed.data.limits } as Limits };
   if (!isPostgres(config.database)) sqlitePath(config.database);
+  if (config.webhook.length > 0 && config.webhookSecret === undefined) throw new HeadwaterError('invalid_argument', 'webhook needs a webhookSecret, with which the calls are signed', { option: 'webhookSecret' });
+  for (const url of config.webhook) if (!URL.canParse(url) || !/^https?:/.test(url)) throw new HeadwaterError('invalid_argument', `webhook: not a URL of http or https`, { option: 'webhook' });
   return config;
 }
 
@@ -109,9 +119,9 @@ export function assertLoopback(host: string): void {
   );
 }
 
-const singles = ['database', 'redis', 'port', 'host', 'transport', 'logLevel', 'console', 'jwks', 'jwtIssuer', 'jwtAudience', 'trustProxy'];
+const singles = ['database', 'redis', 'port', 'host', 'transport', 'logLevel', 'console', 'jwks', 'jwtIssuer', 'jwtAudience', 'trustProxy', 'webhookSecret', 'metrics'];
 /** Their parts stand apart by white space or commas. */
-const lists = ['jwtSecret', 'jwtPublicKey', 'origins'];
+const lists = ['jwtSecret', 'jwtPublicKey', 'origins', 'webhook'];
 
 /** The environment's part: HEADWATER_LOG_LEVEL is logLevel. Unset and empty are the same. */
 export function configFromEnvironment(environment: NodeJS.ProcessEnv): ServerConfigInput {

@@ -3,6 +3,7 @@
 
 import '../sdk/core/embedded.js';
 import { EngineDocument } from '../sdk/core/document.js';
+import { engineBytes } from '../sdk/core/memory.js';
 import { decodeVersion, encodeVersion, readBlocks, voidOf, type BatchInfo } from '../sdk/core/codec.js';
 import { newReplicaId, type ReplicaId } from '../sdk/core/replica.js';
 
@@ -11,7 +12,7 @@ export interface DocumentState {
   apply(bytes: Uint8Array, options?: { wait?: boolean; stampMax?: number }): unknown;
   seqOf(replica: ReplicaId): number;
   version(): Uint8Array;
-  snapshot(): Uint8Array;
+  snapshot(options?: { history?: boolean }): Uint8Array;
   digest(): string;
   toJSON(): unknown;
   /** Forgets the batches as their authors made them; the store has those. */
@@ -29,6 +30,8 @@ export interface Engine {
   /** @throws HeadwaterError `invalid_update` */
   readBlocks(update: Uint8Array): Block[];
   voidOf(batch: Uint8Array): Uint8Array;
+  /** Of all documents together, with what is kept to be used again. */
+  memoryBytes(): number;
   encodeVersion(vector: ReadonlyMap<ReplicaId, number>): Uint8Array;
   decodeVersion(bytes: Uint8Array): Map<ReplicaId, number>;
 }
@@ -39,6 +42,7 @@ export const engine: Engine = {
   author: (replica) => new EngineDocument(replica),
   readBlocks,
   voidOf,
+  memoryBytes: engineBytes,
   encodeVersion,
   decodeVersion,
 };

@@ -5,7 +5,7 @@ import { Writer } from './testing/writer.js';
 
 let metrics: Metrics;
 let store: SlowStore;
-const gauges = { connections: () => 7, rooms: () => 3, nodes: () => 1, bufferedBytes: () => 12, engineBytes: () => 65_536 };
+const gauges = () => ({ connections: 7, rooms: 3, nodes: 1, bufferedBytes: 12, engineBytes: 65_536 });
 
 beforeEach(async () => {
   metrics = new Metrics(gauges);

@@ -8,14 +8,14 @@ import type { Store } from './store/store.js';
 
 /** Read when metrics are asked for. */
 export interface Gauges {
-  connections(): number;
-  rooms(): number;
+  connections: number;
+  rooms: number;
   /** Other nodes that are heard. */
-  nodes(): number;
+  nodes: number;
   /** Bytes handed to sockets and not yet on the network. */
-  bufferedBytes(): number;
+  bufferedBytes: number;
   /** Memory of the engine that holds the documents. */
-  engineBytes(): number;
+  engineBytes: number;
 }
 
 const commitSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
@@ -29,7 +29,7 @@ export class Metrics {
   private readonly failures: Counter;
   private readonly rejects: Counter<'code'>;
 
-  constructor(gauges: Gauges) {
+  constructor(private readonly gauges: () => Gauges) {
     // The type knows only the format it began with.
     this.registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
     const registers = [this.registry];
@@ -38,11 +38,11 @@ export class Metrics {
     this.bytes = new Counter({ name: 'headwater_commit_bytes_total', help: 'Bytes of batches that were committed', registers });
     this.failures = new Counter({ name: 'headwater_commit_failures_total', help: 'Commits that failed; their authors try again', registers });
     this.rejects = new Counter({ name: 'headwater_rejected_batches_total', help: 'Batches refused for ever, by the code that says why', labelNames: ['code'], registers });
-    this.gauge('headwater_connections', 'Open connections', gauges.connections);
-    this.gauge('headwater_rooms', 'Documents in memory', gauges.rooms);
-    this.gauge('headwater_nodes', 'Other nodes of this database that are heard', gauges.nodes);
-    this.gauge('headwater_buffered_bytes', 'Bytes that wait in sockets', gauges.bufferedBytes);
-    this.gauge('headwater_engine_bytes', 'Memory of the engine that holds the documents', gauges.engineBytes);
+    this.gauge('headwater_connections', 'Open connections', 'connections');
+    this.gauge('headwater_rooms', 'Documents in memory', 'rooms');
+    this.gauge('headwater_nodes', 'Other nodes of this database that are heard', 'nodes');
+    this.gauge('headwater_buffered_bytes', 'Bytes that wait in sockets', 'bufferedBytes');
+    this.gauge('headwater_engine_bytes', 'Memory of the engine that holds the documents', 'engineBytes');
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -83,7 +83,8 @@ export class Metrics {
     });
   }
 
-  private gauge(name: string, help: string, read: () => number): void {
-    new Gauge({ name, help, registers: [this.registry], collect() { this.set(read()); } });
+  private gauge(name: string, help: string, which: keyof Gauges): void {
+    const { gauges } = this;
+    new Gauge({ name, help, registers: [this.registry], collect() { this.set(gauges()[which]); } });
   }
 }

@@ -41,6 +41,11 @@ export class Nodes {
     this.leave = bus.subscribe(pulse, { heard: (_, node) => void (node !== self && this.note(node)), missed() {} });
   }
 
+  /** How many others are heard. */
+  get heard(): number {
+    return [...this.known.values()].filter(({ isLost }) => !isLost).length;
+  }
+
   publish(document: string, message: BusMessage): void {
     this.bus.publish(this.self, document, message);
   }

@@ -49,12 +49,16 @@ function remove(state: EngineDocument, map: number, key: string, nowMs: number):
 
 function put(state: EngineDocument, map: number, key: string, value: JsonValue, nowMs: number): void {
   const held = state.mapGet(map, key);
-  // Where the key was deleted once, an empty container does not show; a value does.
-  const isHidden = isEmpty(value) && state.mapChanges(map, key) > 0;
-  const container = held === undefined && !isHidden ? shownContainer(state, map, key) : null;
-  if (container !== null && edit(state, container.number, container.kind, value, nowMs)) return;
+  const container = held === undefined ? shownContainer(state, map, key) : null;
+  if (container !== null && edit(state, container.number, container.kind, value, nowMs)) return show(state, map, key, container.number, nowMs);
   const merged = isObject(value) ? merge(held, value) : value;
   if (!isSame(held, merged)) state.mapSet(map, key, merged, nowMs);
+}
+
+/** Where the key was deleted once, an empty container does not show; a value does. */
+function show(state: EngineDocument, map: number, key: string, container: number, nowMs: number): void {
+  const json = containerToJSON(state, container);
+  if (isEmpty(json) && state.mapChanges(map, key) > 0) state.mapSet(map, key, json, nowMs);
 }
 
 /** The container that shows at a key, as toJSON chooses: the first that holds something, else the first. */

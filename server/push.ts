@@ -13,6 +13,8 @@ export interface Rejection {
 
 /** Whoever pushed. Every block pushed is answered by exactly one of these, after its commit. */
 export interface Author {
+  /** Absent without accounts. */
+  readonly user?: string | null;
   acked(document: string, entries: { replica: ReplicaId; seq: number }[]): void;
   rejected(document: string, rejection: Rejection): void;
   /** Nothing of the rest of a push was taken. `protocol_error` ends the author's connection. */
@@ -24,6 +26,8 @@ export class Answer implements Author {
   error: HeadwaterError | null = null;
   readonly acks: { replica: ReplicaId; seq: number }[] = [];
   readonly rejections: Rejection[] = [];
+
+  constructor(readonly user: string | null = null) {}
 
   acked(_: string, entries: { replica: ReplicaId; seq: number }[]): void {
     this.acks.push(...entries);

@@ -50,6 +50,9 @@ function contextOf(options: { limits?: Partial<Limits>; bus?: LocalBus; node?: s
     now: () => nowMs,
     lookAtHead: () => undefined,
     grown: () => undefined,
+    committed: () => undefined,
+    refused: () => undefined,
+    hooks: {},
     heads: new Heads(store),
     broadcast(message) {
       if (message.type !== 'changes') return;

@@ -17,6 +17,7 @@ import { Held } from './held.js';
 import type { Limits } from './limits.js';
 import { corruptAt, loadDocument, type LoadedDocument } from './load.js';
 import { LogTail } from './log-tail.js';
+import { askBefore, type ServerHooks } from './hooks.js';
 import type { Log } from './log.js';
 import type { Node, Nodes } from './nodes.js';
 import { Presence, type PresenceVerdict, type Shown, type ShownBy } from './presence.js';
@@ -38,6 +39,11 @@ export interface RoomContext {
   lookAtHead(room: Room): void;
   /** The log has grown by what this room put there. */
   grown(room: Room): void;
+  /** The same, entry by entry. */
+  committed(grown: { document: string; first: Lsn; last: Lsn }): void;
+  /** A batch was refused. */
+  refused(code: ErrorCode): void;
+  hooks: Pick<ServerHooks, 'beforeApply'>;
   heads: Heads;
   broadcast(message: Message & { document: string }, except?: object): void;
 }
@@ -182,11 +188,11 @@ export class Room implements CommitSink<Pending> {
    *
    * @throws HeadwaterError what refused it, `unavailable` when it was not stored, and whatever `change` throws
    */
-  async edit(replica: ReplicaId, change: (state: EngineDocument) => void): Promise<void> {
+  async edit(replica: ReplicaId, user: string | null, change: (state: EngineDocument) => void): Promise<void> {
     while (this.reloading !== null) await this.reloading;
     const bytes = this.write(replica, change);
     if (bytes === null) return;
-    const answer = new Answer();
+    const answer = new Answer(user);
     await this.push(answer, bytes);
     if (answer.error !== null) throw answer.error;
   }
@@ -227,7 +233,7 @@ export class Room implements CommitSink<Pending> {
       else if (!push.mayWrite) yield* this.forbid(push, block, bytes);
       // An author never cuts its ops anew: what begins inside a logged batch is another writer's.
       else if (block.seqFrom <= known) this.rejectConflict(push, block);
-      else yield* this.takeNew(push, block, bytes);
+      else yield* this.takeAsked(push, block, bytes);
     }
   }
 
@@ -244,13 +250,29 @@ export class Room implements CommitSink<Pending> {
   }
 
   /** What seems to be missing may have come in by another node, where this author was before. */
-  private *takeNew(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
-    let missing = this.applyNew(push, block, bytes);
+  /** The app has a say first. While it thinks others may have brought the batch. */
+  private *takeAsked(push: Push, block: Block, bytes: Uint8Array): Generator<Promise<void>> {
+    const { beforeApply } = this.context.hooks;
+    let refusal: HeadwaterError | null = null;
+    if (beforeApply !== undefined && block.kind === 'batch') {
+      const { replica, seqFrom, seqTo } = block;
+      yield askBefore(beforeApply, { document: this.document, user: push.author.user ?? null, replica, seqFrom, seqTo, bytes })
+        .then((answer) => void (refusal = answer));
+      if (push.hasFailed) return;
+      if (seqTo <= this.state.seqOf(replica)) return yield* this.repeat(push, block, bytes);
+      if (seqFrom <= this.state.seqOf(replica)) return this.rejectConflict(push, block);
+    }
+    yield* this.takeNew(push, () => (refusal === null ? this.applyNew(push, block, bytes) : this.refuse(push, block, bytes, refusal)));
+  }
+
+  /** @param attempt  returns what it missed */
+  private *takeNew(push: Push, attempt: () => HeadwaterError | null): Generator<Promise<void>> {
+    let missing = attempt();
     if (missing !== null && this.context.store.isShared && !push.hasRefreshed) {
       push.hasRefreshed = true;
       yield this.refresh();
       if (push.hasFailed) return;
-      missing = this.applyNew(push, block, bytes);
+      missing = attempt();
     }
     if (missing !== null) push.fail(this.document, 'missing_dependency', missing.message);
   }
@@ -313,6 +335,7 @@ export class Room implements CommitSink<Pending> {
   }
 
   private enqueue(push: Push, block: Block, bytes: Uint8Array, rejection: Rejection | null): void {
+    if (rejection !== null) this.context.refused(rejection.code);
     const voidCode = rejection?.code ?? (block.kind === 'void' ? 'invalid_update' : undefined);
     const { replica, seqFrom, seqTo } = block;
     const append: Append = { document: this.document, replica, seqFrom, seqTo, bytes, ...(voidCode && { voidCode }) };
@@ -358,6 +381,7 @@ export class Room implements CommitSink<Pending> {
   private rejectConflict(push: Push, { replica, seqFrom, seqTo }: Block): void {
     const replicas = this.conflicted.get(push.author) ?? new Set();
     this.conflicted.set(push.author, replicas.add(replica));
+    this.context.refused('replica_conflict');
     push.author.rejected(this.document, {
       replica, seqFrom, seqTo, code: 'replica_conflict', message: 'another writer used this replica id: take a new one and write it again',
     });
@@ -490,6 +514,7 @@ export class Room implements CommitSink<Pending> {
     this.advance(fresh, own !== null);
     if (own !== null) this.answer(own);
     if (own !== null) this.context.grown(this);
+    if (own !== null && blocks.length > 0) this.context.committed({ document: this.document, first, last: first + blocks.length - 1 });
     this.snapshotIfDue();
   }
 

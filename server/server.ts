@@ -6,7 +6,7 @@ import { stampOf } from '../sdk/core/clock.js';
 import { HeadwaterError } from '../sdk/core/errors.js';
 import { encodeFrame } from '../sdk/wire/frame.js';
 import * as closeCodes from '../sdk/wire/close-codes.js';
-import { subprotocol, type Message } from '../sdk/wire/message.js';
+import { subprotocol, type Lsn, type Message } from '../sdk/wire/message.js';
 import { negotiate } from '../sdk/wire/version.js';
 import { Access, type AccessHooks } from './access/access.js';
 import { addressOf } from './access/address.js';
@@ -21,8 +21,11 @@ import { Connection } from './connection.js';
 import { engine } from './engine.js';
 import { Budget } from './flow.js';
 import { GroupCommit } from './group-commit.js';
-import { answerRequest } from './http.js';
+import { answerRequest } from './http/http.js';
+import { Scribe } from './http/scribe.js';
 import { createLog, type Log } from './log.js';
+import type { ServerHooks } from './hooks.js';
+import type { Gauges, Metrics } from './metrics.js';
 import { Nodes } from './nodes.js';
 import { refusalOf } from './origin.js';
 import { Projector } from './projector.js';
@@ -32,9 +35,10 @@ import type { Store } from './store/store.js';
 import { chooseTransport } from './transport/choose.js';
 import { LinkSocket, type Link, type LinkEvents } from './transport/link-socket.js';
 import { Topics } from './transport/topics.js';
+import { Webhook } from './webhooks.js';
 import type { RequestHead, ServerTransport, Socket, UpgradeAnswer, Visit } from './transport/transport.js';
 
-export interface ServerOptions extends ServerConfigInput, AccessHooks {
+export interface ServerOptions extends ServerConfigInput, AccessHooks, ServerHooks {
   /** Instead of opening `database`. The server closes it. */
   store?: Store;
   /** Instead of its own. Several servers of one process may share one; the server does not close it. */
@@ -69,17 +73,31 @@ const returnSpreadMs = 2_000;
 
 /** @throws HeadwaterError `invalid_argument`, `storage_failed`, `unavailable` */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const { store: givenStore, bus, network, log: givenLog, now = Date.now, authenticate, authorize, ...input } = options;
+  const { store: givenStore, bus, network, log: givenLog, now = Date.now, authenticate, authorize, beforeApply, afterCommit, ...input } = options;
   const config = parseConfig(input);
   const verifier = await openVerifier(config);
   const log = givenLog ?? createLog(config.logLevel);
   const transport = network ?? (await chooseTransport(config.limits, config.transport));
-  const store = givenStore ?? (await openStore(config.database));
+  const opened = givenStore ?? (await openStore(config.database));
+  let server: HeadwaterServer | null = null;
+  const metrics = config.metrics ? await openMetrics(() => server!.gauges, log) : null;
+  const store = metrics?.watch(opened) ?? opened;
   log.info({ store: store.kind, transport: transport.name }, `storing with ${store.kind}, serving with ${transport.name}`);
   const hasAccounts = verifier !== null || authenticate !== undefined;
   const access = hasAccounts ? { records: store, verifier, hooks: { authenticate, authorize }, now } : null;
   const ownBus = bus === undefined ? await openBus(config, store, log) : null;
-  return new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now, access);
+  return (server = new HeadwaterServer(config, store, (bus ?? ownBus)!, ownBus, transport, log, now, access, { beforeApply, afterCommit }, metrics));
+}
+
+/** Who wants to be measured installs the library; nobody else needs it. */
+async function openMetrics(gauges: () => Gauges, log: Log): Promise<Metrics | null> {
+  try {
+    const { Metrics } = await import('./metrics.js');
+    return new Metrics(gauges);
+  } catch {
+    log.debug({}, 'no metrics: npm install prom-client');
+    return null;
+  }
 }
 
 /** The library of tokens is loaded where there are any. */
@@ -105,6 +123,8 @@ class HeadwaterServer implements Server {
   private readonly sweeping: ReturnType<typeof setInterval>;
   /** Null without accounts. */
   private readonly access: Access | null;
+  private readonly scribe: Scribe;
+  private readonly webhooks: readonly Webhook[];
   private readonly users = new HeadCount();
   private readonly addresses = new HeadCount();
   private polledMs = 0;
@@ -121,6 +141,8 @@ class HeadwaterServer implements Server {
     private readonly log: Log,
     private readonly now: () => number,
     access: ConstructorParameters<typeof Access>[0] | null,
+    private readonly hooks: ServerHooks,
+    private readonly metrics: Metrics | null,
   ) {
     const { limits } = config;
     this.access = access && new Access(access, () => this.checkAgain());
@@ -131,9 +153,14 @@ class HeadwaterServer implements Server {
       store, engine, limits, log, now,
       commits: this.commits,
       nodes: this.nodes,
+      hooks,
       grown: (room) => this.projector?.touch(room),
+      committed: (grown) => this.tell(grown),
+      refused: (code) => this.metrics?.rejected(code),
       broadcast: (message, except) => this.broadcast(message, except as Connection | undefined),
     });
+    this.scribe = new Scribe(this.rooms);
+    this.webhooks = config.webhook.map((url) => new Webhook({ url, secret: config.webhookSecret! }, log));
     this.compaction = new Compaction(store, limits, log, (document, floor) => this.rooms.noteCompacted(document, floor));
     this.projector = store.data === null ? null : new Projector(store, store.data, engine, log);
     this.sweeping = setInterval(() => this.sweep(), sweepMs);
@@ -144,6 +171,12 @@ class HeadwaterServer implements Server {
     return this.network.name;
   }
 
+  get gauges(): Gauges {
+    let bufferedBytes = 0;
+    for (const { socket } of this.connections) bufferedBytes += socket.bufferedBytes;
+    return { connections: this.connections.size, rooms: this.rooms.size, nodes: this.nodes.heard, bufferedBytes, engineBytes: engine.memoryBytes() };
+  }
+
   async listen(port = this.config.port, host = this.config.host): Promise<number> {
     if (this.closing !== null) throw new HeadwaterError('closed', 'the server was closed');
     if (this.access === null) assertLoopback(host);
@@ -151,7 +184,7 @@ class HeadwaterServer implements Server {
       upgrade: (request, protocols) => this.upgrade(request, protocols),
       open: (socket, visit) => this.open(socket, visit),
       answer: (request, body) => answerRequest(request, body, {
-        rooms: this.rooms, store: this.store, access: this.access, origins: this.origins,
+        rooms: this.rooms, store: this.store, engine, scribe: this.scribe, metrics: this.metrics, access: this.access, origins: this.origins, now: this.now,
         isReady: () => this.closing === null, consoleFolder: this.consoleFolder(), addressOf: (head) => this.addressOf(head),
       }),
     });
@@ -214,6 +247,14 @@ class HeadwaterServer implements Server {
     return connection;
   }
 
+  /** Nobody waits for whoever is told, and no fault of theirs is ours. */
+  private tell(grown: { document: string; first: Lsn; last: Lsn }): void {
+    for (const webhook of this.webhooks) webhook.tell({ ...grown, epoch: this.store.epoch });
+    const { afterCommit } = this.hooks;
+    if (afterCommit === undefined) return;
+    void (async () => afterCommit(grown))().catch((cause: Error) => this.log.warn({ document: grown.document, reason: cause.message }, 'afterCommit failed'));
+  }
+
   /** Encoded once, whoever listens. */
   private broadcast(message: Message & { document: string }, except?: Connection): void {
     const frame = this.encode(message);
@@ -271,6 +312,7 @@ class HeadwaterServer implements Server {
     await Promise.race([this.projector?.close(), pause(Math.max(0, deadlineMs - Date.now()))]);
     await this.rooms.close(deadlineMs);
     while (this.connections.size > 0 && Date.now() < deadlineMs) await pause(5);
+    await Promise.all(this.webhooks.map((webhook) => webhook.close(Math.max(0, deadlineMs - Date.now()))));
     await this.network.close();
     await this.ownBus?.close();
     await this.store.close();

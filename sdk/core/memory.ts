@@ -31,6 +31,9 @@ function refresh(): void {
   mailAt = engine.mail_at() >>> 2;
 }
 
+/** The memory of all documents, with what is kept to be used again. */
+export function engineBytes(): number { return engine.memory.buffer.byteLength; }
+
 function reserve(needed: number): void {
   if (needed > inboxBytes) {
     // If there is no room for the bytes of a call, no document has come to harm yet.

@@ -48,10 +48,11 @@ export function transportConformance(name: string, make: (limits: TransportLimit
         peers.push(peer);
         return peer;
       },
-      async answer({ path, method, authorization, forwardedFor }, sent) {
+      async answer({ path, query, method, authorization, forwardedFor }, sent) {
         await new Promise((resolve) => setTimeout(resolve, 5));
         if (path === '/broken') throw new Error('a secret');
         if (path === '/echo') return { status: 200, body: `${method} ${authorization} ${forwardedFor} ${Buffer.from(sent)}` };
+        if (path === '/query') return { status: 200, body: query };
         return { status: path === '/there' ? 200 : 404, headers: { 'x-test': 'yes' }, body: `body of ${path}` };
       },
     };

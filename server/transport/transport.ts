@@ -40,6 +40,8 @@ export interface Visit {
 export interface RequestHead {
   method: string;
   path: string;
+  /** Behind the question mark. */
+  query: string;
   /** '' when absent. */
   host: string;
   origin: string;

@@ -241,6 +241,7 @@ function headOf(response: uws.HttpResponse, request: uws.HttpRequest): RequestHe
   return {
     method: request.getMethod().toUpperCase(),
     path: request.getUrl(),
+    query: request.getQuery() ?? '',
     host: request.getHeader('host'),
     origin: request.getHeader('origin'),
     authorization: request.getHeader('authorization'),

@@ -187,10 +187,12 @@ function refuse(stream: Duplex, status: number, message: string): void {
 }
 
 function headOf(request: IncomingMessage): RequestHead {
-  const { headers } = request;
+  const { headers, url = '/' } = request;
+  const mark = url.indexOf('?');
   return {
     method: request.method ?? 'GET',
-    path: (request.url ?? '/').split('?', 1)[0],
+    path: mark === -1 ? url : url.slice(0, mark),
+    query: mark === -1 ? '' : url.slice(mark + 1),
     host: headers.host ?? '',
     origin: headers.origin ?? '',
     authorization: headers.authorization ?? '',
