@@ -12,7 +12,7 @@ import { scratchFree } from "./memory/scratch";
 import { writeBytes, writeFixed32, writeFixed64, writeRoom, writeU32 } from "./memory/bytes";
 import { Document, containerAt, containerOpen, documentCreate, documentFinish, documentFree, documentLose, keyAt, keyOpen, receiving } from "./document";
 import { NIL, authorOf, elemOf, replicaAt, replicaFind, replicaOpen, rowEnd, rowOf, versionOf } from "./replica";
-import { stampOfMs, tick } from "./time/hlc";
+import { stampAfterMs, stampLimit, tick } from "./time/hlc";
 import { writeVector } from "./time/version-vector";
 import { anchorBehind, readUnits } from "./crdt/sequence";
 import { findVersion, foundEntry, foundLeaf, foundOffset, indexOf, leafOf, leafSequence, spanLength } from "./crdt/sequence-tree";
@@ -61,6 +61,9 @@ export function document_lose(doc: usize): void {
   scratchFree();
 }
 
+/** The first millisecond that is later than every stamp seen or made here. */
+export function document_stamp_after(doc: Document): f64 { return stampAfterMs(doc); }
+
 export function document_memory(doc: Document): usize { return doc.arena.bytes; }
 export function document_observe(doc: Document, isObserved: bool): void { doc.isObserved = isObserved; }
 
@@ -72,11 +75,15 @@ export function document_author(doc: Document, high: u32, low: u32): void {
   receiveReady(doc);
 }
 
-/** Applies the inbox's first `bytes` bytes. What came of it lies in the mail cell. */
+/**
+ * Applies the inbox's first `bytes` bytes. What came of it lies in the mail cell.
+ *
+ * @param stampMaxMs  stamps later than that are refused, see `stampLimit`; 0 is no limit
+ */
 export function document_receive(doc: Document, bytes: u32, mayWait: bool, stampMaxMs: f64): Status {
   clearReplaced();
   doc.events.count = 0;
-  const limit = stampMaxMs > 0 ? stampOfMs(stampMaxMs) | 0xffff : u64.MAX_VALUE;
+  const limit = stampMaxMs > 0 ? stampLimit(doc, stampMaxMs) : u64.MAX_VALUE;
   receiving(true);
   const status = receive(doc, inboxStart(), bytes, mayWait, limit);
   receiving(false);

@@ -265,6 +265,25 @@ describe('a refused batch', () => {
     expect(author.rejections.length).toBe(1);
   });
 
+  it('is not one that goes on from stamps that are here, from whatever clock, and they are gone on from step by step', async () => {
+    let clockMs = nowMs + 60 * 60_000;
+    const room = await openRoom('a', { ...contextOf(), now: () => clockMs });
+    const author = new TestAuthor();
+    const writer = new Writer();
+    await room.push(author, writer.set('x', 1, clockMs));
+    clockMs = nowMs;
+    // Whoever has seen that writes above it, also when the clock is right again.
+    for (let i = 0; i < 100; i++) await room.push(author, writer.set('x', i, nowMs));
+    expect(author.rejections).toEqual([]);
+    // But it is no way into the future.
+    const eager = new Writer();
+    await room.push(author, eager.set('x', 'eager', nowMs + 60 * 60_000 + 1_000));
+    expect(author.rejections).toMatchObject([{ replica: eager.replica, code: 'clock_drift' }]);
+    const other = await openRoom('b', { ...contextOf(), now: () => clockMs });
+    await other.push(author, new Writer().set('x', 1, nowMs + 60 * 60_000));
+    expect(author.rejections.length).toBe(2);
+  });
+
   it('takes with it what its author built on it, and lets the author go on after', async () => {
     const room = await openRoom('a', contextOf());
     const author = new TestAuthor();

@@ -25,6 +25,20 @@ export function tick(doc: Document, nowMs: f64): u64 {
   return doc.stamp;
 }
 
+/**
+ * The latest stamp to be accepted where `ms` is as late as a clock may say: that, or a millisecond (65,536 steps) beyond what
+ * this document holds already, since who has seen that must write above it. So stamps that are here, from whichever clock,
+ * lock nobody out; and who wants to drive them on gains a millisecond with each update, no more than time itself does.
+ */
+export function stampLimit(doc: Document, ms: f64): u64 {
+  const limit = stampOfMs(ms) | 0xffff;
+  const above = doc.stamp + 0x10000;
+  return above > limit ? above : limit;
+}
+
+/** The first millisecond later than every stamp seen or made. */
+export function stampAfterMs(doc: Document): f64 { return <f64>(doc.stamp >>> 16) + 1; }
+
 /** Takes note of a stamp that came from elsewhere. */
 // @ts-ignore: decorator
 @inline export function witness(doc: Document, stamp: u64): void {

@@ -74,6 +74,41 @@ export function voidOf(batch: Uint8Array): Uint8Array {
   return outboxCopy();
 }
 
+/** The wall time of a batch's first stamp, in ms since 1970; null when no op of it has one. */
+export function firstStampMs(batch: Uint8Array): number | null {
+  const at = firstStampAt(batch);
+  return at === null ? null : Math.floor(Number(viewOf(batch).getBigUint64(at, true) >> 16n));
+}
+
+/** The same batch, its first stamp the first of a ms and its others as far after it as they were. A copy. */
+export function withFirstStamp(batch: Uint8Array, ms: number): Uint8Array {
+  const copy = batch.slice();
+  viewOf(copy).setBigUint64(firstStampAt(batch)!, BigInt(ms) << 16n, true);
+  return copy;
+}
+
+/** assembly/codec/FORMAT.md, "Batch". */
+function firstStampAt(batch: Uint8Array): number | null {
+  const after = (at: number, varints = 1): number => {
+    for (; varints > 0; varints--) at = readVarint(batch, at)!.end;
+    return at;
+  };
+  let at = after(after(1) + 8, 2);
+  const flags = batch[at++];
+  if (!(flags & 4)) return null;
+  if (flags & 1) {
+    const { number, end } = readVarint(batch, at)!;
+    at = end + 8 * number;
+  }
+  if (flags & 2) {
+    const { number, end } = readVarint(batch, at)!;
+    at = after(end, 2 * number);
+  }
+  return at;
+}
+
+function viewOf(bytes: Uint8Array): DataView { return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength); }
+
 function malformed(): HeadwaterError {
   return new HeadwaterError('invalid_update', 'these bytes are not a Headwater update; pass on exactly what export, snapshot or an update listener gave');
 }

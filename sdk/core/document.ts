@@ -98,6 +98,9 @@ export class EngineDocument extends LiteEngineDocument {
   override waiting(): number { return this.isAsleep ? 0 : super.waiting(); }
   override memoryBytes(): number { return this.#asleep?.length ?? super.memoryBytes(); }
 
+  /** The first ms that is later than every stamp in it. */
+  get stampAfterMs(): number { return engine.document_stamp_after(this.live()); }
+
   protected override event(kind: number, container: number, a: number, b: number, c: number): EngineEvent {
     switch (kind as EventKind) {
       case EventKind.TextInsert:

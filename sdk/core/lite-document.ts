@@ -91,7 +91,7 @@ export class LiteEngineDocument {
    * Applies everything in `bytes` that is new. Each block is checked whole before it changes anything; blocks before a
    * bad one stand. Blocks that build on missing ops are kept, bounded, unless `wait` is false.
    *
-   * @param options.stampMax  refuse ops stamped later than this, in ms since 1970
+   * @param options.stampMax  refuse ops stamped later than this, in ms since 1970, unless they follow on stamps that are here
    * @throws HeadwaterError `invalid_update`, `clock_drift`, `too_large`, `missing_dependency`, `out_of_memory`
    */
   apply(bytes: Uint8Array, options: { wait?: boolean; stampMax?: number } = {}): ApplyResult {

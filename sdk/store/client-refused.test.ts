@@ -1,26 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Client } from './client.js';
-import { Device, World, pause, until } from './testing/harness.js';
+import { Device, World, inAnHour, pause, until } from './testing/harness.js';
 
 // What the server refuses is taken back, told with its code, and stays back; what does not build on it goes on.
 
 let world: World;
 beforeEach(async () => { world = await World.start(); });
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await world.close();
-});
-
-/** Runs `edit` under a clock an hour ahead. */
-function inAnHour<T>(edit: () => T): T {
-  const real = Date.now;
-  const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + 3_600_000);
-  try {
-    return edit();
-  } finally {
-    clock.mockRestore();
-  }
-}
+afterEach(() => world.close());
 
 async function refusalOf(write: { acked: Promise<void> }): Promise<string> {
   return write.acked.then(() => 'acked', (error: { code: string }) => error.code);
@@ -33,7 +19,7 @@ describe('a write stamped too far ahead', () => {
     await document.set('title', 'good').acked;
     const heard: unknown[] = [];
     document.subscribe(({ local }) => heard.push([local, document.get().title]));
-    const write = inAnHour(() => document.set('title', 'from the future'));
+    const write = inAnHour(document, () => document.set('title', 'from the future'));
     expect(await refusalOf(write)).toBe('clock_drift');
     await until('it is taken back', () => document.get().title === 'good');
     expect(write.state).toBe('rejected');
@@ -48,7 +34,7 @@ describe('a write stamped too far ahead', () => {
     const device = world.device();
     const first = await world.open(device);
     await first.document('d').set('title', 'good').acked;
-    await refusalOf(inAnHour(() => first.document('d').set('title', 'from the future')));
+    await refusalOf(inAnHour(first.document('d'), () => first.document('d').set('title', 'from the future')));
     await first.close();
     for (let i = 0; i < 2; i++) {
       const next = await world.open(device);
@@ -66,7 +52,7 @@ describe('a write stamped too far ahead', () => {
     const text = client.document('d').getText('text');
     await text.insert(0, 'abc').acked;
     client.disconnect();
-    const bad = inAnHour(() => client.document('d').set('title', 'from the future'));
+    const bad = inAnHour(client.document('d'), () => client.document('d').set('title', 'from the future'));
     await client.flushed();
     const after = Array.from({ length: 5 }, (_, i) => text.insert(3 + i, String(i)));
     const other = client.document('other').set('a', 1);
@@ -87,7 +73,7 @@ describe('a write stamped too far ahead', () => {
     const deltas: unknown[] = [];
     text.subscribe(({ delta, local }) => deltas.push([local, delta]));
     client.disconnect();
-    const bad = inAnHour(() => document.transact(() => {
+    const bad = inAnHour(document, () => document.transact(() => {
       document.set('title', 'from the future');
       text.insert(3, ' BAD');
     }));
@@ -119,7 +105,7 @@ describe('a write stamped too far ahead', () => {
     storage.delayMs = 3;
     const writes = [];
     for (let i = 0; i < 40; i++) {
-      if (i % 10 === 5) inAnHour(() => a.document('d').set('title', 'from the future'));
+      if (i % 10 === 5) inAnHour(a.document('d'), () => a.document('d').set('title', 'from the future'));
       writes.push(a.counter('d').increment());
       b.counter('d').increment();
       await pause(2);
@@ -142,7 +128,7 @@ describe('a write stamped too far ahead', () => {
     await document.set('title', 'good').acked;
     // The void is logged; nobody is told.
     world.server.mute = true;
-    const bad = inAnHour(() => document.set('title', 'from the future'));
+    const bad = inAnHour(document, () => document.set('title', 'from the future'));
     await pause(50);
     world.server.cut();
     world.server.mute = false;
@@ -158,7 +144,7 @@ describe('a write stamped too far ahead', () => {
     const document = client.document('d');
     await document.set('title', 'good').acked;
     world.server.mute = true;
-    const bad = inAnHour(() => document.set('title', 'from the future'));
+    const bad = inAnHour(document, () => document.set('title', 'from the future'));
     await pause(40);
     world.server.mute = false;
     await document.getText('text').insert(0, 'later').acked;
@@ -176,7 +162,7 @@ describe('a write stamped too far ahead', () => {
       await until('it is live', () => first.status.get().connection === 'live' && peer.status.get().connection === 'live');
       // The void is logged; nobody is told.
       compact.server.mute = true;
-      inAnHour(() => first.document('d').transact(() => {
+      inAnHour(first.document('d'), () => first.document('d').transact(() => {
         first.document('d').set('title', 'from the future');
         first.text('d').insert(0, 'BAD');
       }));
@@ -201,7 +187,7 @@ describe('a write stamped too far ahead', () => {
     const device = world.device();
     const first = await world.open(device, { connect: false });
     await first.document('d').set('a', 1).durable;
-    inAnHour(() => first.document('d').set('b', 2));
+    inAnHour(first.document('d'), () => first.document('d').set('b', 2));
     await first.flushed();
     first.document('d').getText('text').insert(0, 'fine');
     await first.close();

@@ -1,34 +1,20 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { backup, restore } from './backup.js';
 import type { Client } from './client.js';
 import { rejectedMax } from './rejected.js';
-import { World, pause, until } from './testing/harness.js';
+import { World, inAnHour, pause, until } from './testing/harness.js';
 import { Browser } from './testing/tabs.js';
 
 // What the server refused is kept: with what it had changed, across reloads and tabs, until it is written again or let go.
 
 let world: World;
 beforeEach(async () => { world = await World.start(); });
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await world.close();
-});
-
-/** Runs `edit` under a clock an hour ahead, which the server refuses. */
-function inAnHour<T>(edit: () => T): T {
-  const real = Date.now;
-  const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + 3_600_000);
-  try {
-    return edit();
-  } finally {
-    clock.mockRestore();
-  }
-}
+afterEach(() => world.close());
 
 /** Makes an edit that is refused, since it sets a field by a clock an hour ahead. */
 async function refuse(client: Client, edit: () => void, mark = 'from the future'): Promise<void> {
   const before = client.rejected.get();
-  const write = inAnHour(() => client.document('d').transact(() => {
+  const write = inAnHour(client.document('d'), () => client.document('d').transact(() => {
     client.document('d').set('mark', mark);
     edit();
   }));
@@ -107,7 +93,7 @@ describe('an entry of the inbox', () => {
     await refuse(client, () => client.text('d').insert(4, ' bad'));
     const [first] = client.rejected;
     storage.delayMs = 30;
-    const write = inAnHour(() => first.retry());
+    const write = inAnHour(client.document('d'), () => first.retry());
     expect([client.text('d').toString(), client.rejected.length, first.retry() === write]).toEqual(['good bad', 1, true]);
     await write.durable;
     expect(client.rejected.length).toBe(0);
@@ -178,7 +164,7 @@ describe('a process that dies after it heard of a refusal and before that is sto
     await client.flushed();
     storage.delayMs = 60;
     storage.setPlan((_, call) => (call === 'load' ? 'hang' : null));
-    const refused = inAnHour(() => client.document('d').set('mark', 1));
+    const refused = inAnHour(client.document('d'), () => client.document('d').set('mark', 1));
     await refused.durable;
     // One is on its way to the disk while the refusal comes, and the next one waits in line with the position.
     const first = client.counter('d').increment();
@@ -205,7 +191,7 @@ describe('writes that build on a refused one', () => {
     const text = client.text('d');
     await text.insert(0, 'abc').acked;
     client.disconnect();
-    inAnHour(() => client.document('d').transact(() => {
+    inAnHour(client.document('d'), () => client.document('d').transact(() => {
       client.document('d').set('mark', 1);
       text.insert(3, ' BAD');
     }));
@@ -236,7 +222,7 @@ describe('writes that build on a refused one', () => {
     let client = await world.open(device);
     await client.text('d').insert(0, 'abc').acked;
     client.disconnect();
-    inAnHour(() => client.document('d').transact(() => {
+    inAnHour(client.document('d'), () => client.document('d').transact(() => {
       client.document('d').set('mark', 1);
       client.text('d').insert(1, '12');
     }));

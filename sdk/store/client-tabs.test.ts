@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Client } from './client.js';
-import { World, pause, until } from './testing/harness.js';
+import { World, inAnHour, pause, until } from './testing/harness.js';
 import { Browser, type Tab } from './testing/tabs.js';
 
 let world: World;
@@ -189,10 +189,8 @@ describe('tabs of one device', () => {
 
   it('take a refused write back, all of them', async () => {
     const all = await tabs(3);
-    const far = Date.now;
-    Date.now = () => far() + 3_600_000;
-    const write = all[1].client.document('d').set('clock', 1);
-    Date.now = far;
+    const document = all[1].client.document('d');
+    const write = inAnHour(document, () => document.set('clock', 1));
     await until('the third shows it', () => all[2].client.document('d').get().clock === 1);
     await expect(write.acked).rejects.toMatchObject({ code: 'clock_drift' });
     await until('all took it back', () => all.every(({ client }) => client.document('d').get().clock === undefined));

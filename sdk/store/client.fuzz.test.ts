@@ -1,8 +1,8 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Random, seedFromEnv } from '../testing/seed.js';
 import type { Client } from './client.js';
 import type { Write } from './write.js';
-import { type Device, World, pause, until } from './testing/harness.js';
+import { type Device, World, inAnHour, pause, until } from './testing/harness.js';
 
 // Three devices and a server, with everything that happens to them: lines that break, servers that restart, tabs that
 // close and die, disks that refuse. At the end all agree, and every acked write is there exactly once.
@@ -28,7 +28,6 @@ describe('three devices in bad weather', () => {
       await heal(world, actors);
       check(actors.map(({ client }) => client), writes);
     } finally {
-      jest.restoreAllMocks();
       await world.close();
     }
   });
@@ -59,13 +58,7 @@ async function act(world: World, actors: Actor[], at: number, random: Random, wr
     case 6: storage.setPlan(random.chance(0.5) ? (step) => (step % 3 === 0 ? 'failure' : null) : () => null); return;
     case 7: document.close(); return;
     case 8: if (random.chance(0.2)) { await world.server.stop(); await world.server.resume(); } return;
-    case 9: {
-      const real = Date.now;
-      const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + 3_600_000);
-      document.set('clock', random.int(100));
-      clock.mockRestore();
-      return;
-    }
+    case 9: return void inAnHour(document, () => document.set('clock', random.int(100)));
     default: {
       const key = `${random.int(1e9).toString(36)};`;
       const text = document.getText('text');

@@ -1,9 +1,12 @@
 // The client: documents, the device's storage, the line to the server, and what an app wants to know of them.
 
+import { clockErrorMsMax, type ClockSample, type ClockState, type DeviceClock } from '../core/clock.js';
+import { decodeVersion, encodeVersion } from '../core/codec.js';
 import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { newReplicaId, type ReplicaId } from '../core/replica.js';
 import type { JsonValue } from '../core/values.js';
 import { checkDocumentId, isDocumentId } from '../wire/limits.js';
+import { writeClockState } from '../storage/clock-state.js';
 import { askToPersist } from '../storage/persist.js';
 import type { ReplicaClaim } from '../storage/replicas.js';
 import type { ResilientStorage } from '../storage/resilient.js';
@@ -11,15 +14,17 @@ import type { Cursor } from '../storage/storage.js';
 import { Connection, type ConnectionOptions, type ConnectionPorts, type ConnectionStatus, type OwnBatch } from '../sync/connection.js';
 import { TabsConnection, type Line, type TabChannel, type TabPorts, type TabsHost } from '../sync/tabs-connection.js';
 import { Awake } from './awake.js';
-import { splitUpdate } from './blocks.js';
+import { nameOf, splitUpdate, type Block } from './blocks.js';
 import type { Counter } from './counter.js';
 import { Document, type Fields } from './document.js';
 import { Presence } from './presence.js';
+import type { Writers } from './recorder.js';
 import { Inbox, type Refused, type RejectedList } from './rejected.js';
 import { Replication, type ReplicationHost } from './replication.js';
 import type { DocumentSet } from './set.js';
 import { StatusBoard, type Status } from './status.js';
 import type { Text } from './text.js';
+import type { Correction } from './restamp.js';
 import { Undo, checkUndoOptions, undoKey, type UndoOptions } from './undo.js';
 import { laterWrite, type Write } from './write.js';
 
@@ -29,6 +34,7 @@ export interface ClientParts {
   name: string;
   storage: ResilientStorage;
   claim: ReplicaClaim;
+  clock: DeviceClock;
   /** Null is a client without a server. */
   ports: ConnectionPorts | null;
   token: ConnectionOptions['token'];
@@ -55,6 +61,10 @@ const pendingPrefix = 'pending/';
 const removedPrefix = 'removed/';
 /** Documents opened at a time to send what earlier sessions left: a device may hold thousands. */
 const resumedMax = 16;
+/** A note that all may have been sent. */
+const allSent = new Uint8Array(0);
+/** The other tabs have heard by then, and what they had on its way to the storage is there. */
+const tabsHearMs = 50;
 
 export class Client {
   readonly replica: ReplicaId;
@@ -72,8 +82,8 @@ export class Client {
   readonly #touched = new Set<string>();
   /** The ids that this session has written under. */
   readonly #authors: Set<ReplicaId>;
-  /** Documents opened only to send what an earlier session left. */
-  readonly #resumed = new Set<string>();
+  /** Documents opened only to send what an earlier session left, or to look at them: by how many visits. */
+  readonly #visits = new Map<string, number>();
   readonly #presences = new Map<string, Presence<any>>();
   readonly #undos = new Map<string, Undo>();
   readonly #host: ReplicationHost;
@@ -81,6 +91,13 @@ export class Client {
   /** Between the inboxes of this device's tabs. */
   readonly #inboxes: TabChannel | undefined;
   #resuming: Promise<unknown> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
+  /** The server has told the time, and since then the line has been good, for all this tab knows. */
+  #isSending = false;
+  /** Where tabs share a line: what may still come from one that has not heard. */
+  readonly #stampedAgain = new Map<string, OwnBatch>();
+  /** Counts the times the line was lost. */
+  #losses = 0;
   #lineStatus: ConnectionStatus = { connection: 'offline' };
   #error: HeadwaterError | undefined;
   #pending = 0;
@@ -106,6 +123,7 @@ export class Client {
     this.#inboxes = tabs?.channel(`headwater/rejected/${tabs.name}`);
     if (this.#inboxes) this.#inboxes.onmessage = ({ data }) => this.#heard(data);
     this.rejected = this.#inbox = this.#newInbox(parts);
+    parts.clock.onGap = () => this.#line?.redial();
   }
 
   get isClosed(): boolean { return this.#closed !== null; }
@@ -117,7 +135,7 @@ export class Client {
 
   /** The document of an id; the same object until it is closed. It loads by itself; editing need not wait. */
   document<T extends object = Fields>(id: string): Document<T> {
-    this.#resumed.delete(id);
+    this.#visits.delete(id);
     return this.#open(id).document as Document<T>;
   }
 
@@ -157,6 +175,7 @@ export class Client {
     let opened = this.#opened.get(id);
     if (!opened) {
       const document = new Document<any>(id, this.replica, true);
+      document.clock = this.#parts.clock;
       const isReplicaUsed = this.#parts.claim.isUsed || this.#touched.has(id);
       opened = { document, replication: new Replication(document, this.#host, { isReplicaUsed, after: this.#closing.get(id) ?? Promise.resolve() }) };
       this.#opened.set(id, opened);
@@ -208,7 +227,11 @@ export class Client {
   #writeAgain({ document: id, changes }: Refused, notes: Parameters<Replication['writeAgain']>[1]): Write {
     this.#checkOpen();
     const replication = this.#opened.get(id)?.replication;
-    if (replication?.isLoaded) return replication.writeAgain(changes, notes);
+    if (replication?.isLoaded) {
+      const write = replication.writeAgain(changes, notes);
+      if (this.#visits.has(id)) void this.visit(id, () => write.acked.catch(() => {}));
+      return write;
+    }
     return laterWrite(new Promise((resolve, reject) => {
       this.visit(id, async (_, opened) => {
         const write = opened.writeAgain(changes, notes);
@@ -301,19 +324,27 @@ export class Client {
     return parts.filter(({ id }) => isDocumentId(id));
   }
 
+  /** What a note says. */
+  async #writersOf(key: string): Promise<Map<ReplicaId, number>> {
+    return decodeVersion(await this.#parts.storage.readMeta(key).catch(() => undefined) ?? allSent);
+  }
+
   /** Sends what earlier sessions left un-acked, also in documents nobody opens now. */
   async resume(): Promise<void> {
     if (!this.#parts.ports) return;
     // Ours may be of an earlier session under this id.
     const isNow = (id: string) => this.#opened.get(id)?.replication.recorder.isMarked === true;
     const marks = (await this.#marks()).filter(({ tab, id }) => tab !== this.replica || !isNow(id));
-    const left = [...new Set(marks.map(({ id }) => id))];
-    const work = async () => {
-      for (let id = left.shift(); id !== undefined && !this.#closed; id = left.shift()) {
-        await this.#resumeOne(id, marks.filter((mark) => mark.id === id && !this.#tabs?.isAlive(mark.tab))).catch(() => {});
-      }
+    this.#resuming = this.#each(marks.map(({ id }) => id), (id) => this.#resumeOne(id, marks.filter((mark) => mark.id === id && !this.#tabs?.isAlive(mark.tab))));
+  }
+
+  /** Some of these documents at a time. What fails for one, fails for one. */
+  async #each(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
+    const left = [...new Set(ids)];
+    const next = async () => {
+      for (let id = left.shift(); id !== undefined && !this.#closed; id = left.shift()) await work(id).catch(() => {});
     };
-    this.#resuming = Promise.all(Array.from({ length: Math.min(resumedMax, left.length) }, work));
+    await Promise.all(Array.from({ length: Math.min(resumedMax, left.length) }, next));
   }
 
   /** Opened already, it may lack what a tab stored and did not live to tell. */
@@ -332,19 +363,106 @@ export class Client {
 
   /** Opens a document for as long as `work` takes, unless the app has it open anyway. */
   async visit<T>(id: string, work: (document: Document<any>, replication: Replication) => Promise<T>): Promise<T> {
-    if (!this.#opened.has(id)) this.#resumed.add(id);
+    const isVisit = !this.#opened.has(id) || this.#visits.has(id);
+    if (isVisit) this.#visits.set(id, (this.#visits.get(id) ?? 0) + 1);
     const { document, replication } = this.#open(id);
     try {
       await document.ready;
       return await work(document, replication);
     } finally {
-      if (this.#resumed.delete(id)) document.close();
+      if (isVisit && this.#isLastVisit(id)) document.close();
     }
+  }
+
+  #isLastVisit(id: string): boolean {
+    const left = (this.#visits.get(id) ?? 0) - 1;
+    if (left > 0) this.#visits.set(id, left);
+    return left === 0 && this.#visits.delete(id);
+  }
+
+  // ---- the clock ----------------------------------------------------------------------------------
+
+  /** The server has told the time. What is not sent yet is stamped by it before anything is sent. */
+  async #measured(sample: ClockSample, isWelcome: boolean): Promise<void> {
+    const { clock } = this.#parts;
+    const { state } = clock;
+    const movedMs = clock.measure(sample);
+    // The line that it came by was given up at that.
+    if (movedMs === null) return;
+    this.#tabs?.tellClock(clock.aheadMs);
+    if (!isWelcome) return;
+    const isOff = Math.abs(movedMs) > clockErrorMsMax;
+    const correction = isOff ? { movedMs, state: { ...state }, knownMs: clock.now() } : null;
+    const losses = this.#losses;
+    this.#settling = this.#settling.then(() => this.#settle(correction));
+    await this.#settling;
+    if (losses !== this.#losses) return;
+    await this.#noteSending();
+    await this.#storeClock(clock.settle());
+  }
+
+  /** What has not been sent is stamped again. */
+  async #settle(correction: Correction | null): Promise<void> {
+    if (!correction) return;
+    if (this.#tabs) await new Promise((resolve) => setTimeout(resolve, tabsHearMs));
+    const marks = await this.#marks();
+    await this.#each([...marks.map(({ id }) => id), ...this.#busy.map(({ id }) => id)], async (id) => {
+      const notes = await Promise.all(marks.filter((mark) => mark.id === id).map(({ key }) => this.#writersOf(key)));
+      await this.#correct(id, correction, notes);
+    });
+  }
+
+  #correct(id: string, correction: Correction, notes: readonly Writers[]): Promise<void> {
+    const isNoted = ({ replica, seqFrom }: Block) => notes.some((writers) => seqFrom >= (writers.get(replica) ?? Infinity));
+    return this.visit(id, async (_, { exchange, recorder }) => {
+      const again = await exchange.stampAgain(correction, (block) => isNoted(block) || recorder.isUnsent(block));
+      for (const block of this.#tabs ? again : []) this.#stampedAgain.set(`${id}/${nameOf(block.replica, block.seqFrom)}`, block);
+    });
+  }
+
+  /** From here on nothing that is stored may be stamped again. */
+  async #noteSending(): Promise<void> {
+    this.#startSending();
+    const { storage } = this.#parts;
+    await Promise.all((await this.#marks()).map(async ({ key }) => {
+      if ((await storage.readMeta(key))?.length) await storage.writeMeta(key, allSent);
+    })).catch(() => {});
+  }
+
+  #stopSending(): void {
+    this.#losses++;
+    this.#isSending = false;
+  }
+
+  #startSending(): void {
+    this.#isSending = true;
+    for (const { recorder } of this.#busy) recorder.sending();
+  }
+
+  /** Another tab has heard the time; it sees to what is stored. */
+  #clockTold(aheadMs: number): void {
+    const { clock } = this.#parts;
+    const state = { ...clock.state };
+    const movedMs = clock.adopt(aheadMs);
+    this.#startSending();
+    if (Math.abs(movedMs) <= clockErrorMsMax) return;
+    const correction = { movedMs, state, knownMs: clock.now() };
+    for (const { exchange, recorder } of this.#busy) {
+      void exchange.stampAgain(correction, (block) => recorder.isUnstoredOwn(block));
+    }
+  }
+
+  /** A device that cannot keep it goes without. */
+  async #storeClock(state: ClockState | null): Promise<void> {
+    if (state) await writeClockState(this.#parts.storage, state).catch(() => {});
   }
 
   // ---- wiring -------------------------------------------------------------------------------------
 
   get #replications(): Replication[] { return [...this.#opened.values()].map(({ replication }) => replication); }
+
+  /** Those of which something may be unsent. */
+  get #busy(): Replication[] { return this.#replications.filter(({ isAtRest }) => !isAtRest); }
 
   #lineHost(): TabsHost {
     const to = (document: string) => this.#opened.get(document)?.replication.exchange;
@@ -356,10 +474,14 @@ export class Client {
       presence: (document, replica, state, user) => { if (this.#opened.has(document)) this.#presenceOf(document).received(replica, state, user); },
       status: (line) => {
         this.#lineStatus = line;
+        if (line.connection === 'offline' || line.connection === 'connecting') this.#stopSending();
         this.#board.changed();
       },
       edited: (document, blocks, isStored) => to(document)?.edited(splitUpdate(blocks), isStored),
       again: (document, isLeader) => this.#syncAgain(document, isLeader),
+      measured: (sample, isWelcome) => this.#measured(sample, isWelcome),
+      clock: (aheadMs) => this.#clockTold(aheadMs),
+      latest: (document, batches) => batches.map((batch) => this.#stampedAgain.get(`${document}/${nameOf(batch.replica, batch.seqFrom)}`) ?? batch),
       ended: () => void this.resume(),
     };
   }
@@ -375,10 +497,12 @@ export class Client {
     if (isLeader) this.#resuming = this.resume().then(() => this.#resuming);
   }
 
-  #hostFor({ storage, ports }: ClientParts): ReplicationHost {
+  #hostFor({ storage, ports, clock }: ClientParts): ReplicationHost {
     const line = this.#line;
+    const isSending = () => this.#isSending;
     return {
       storage,
+      get isSending() { return isSending(); },
       hasServer: ports !== null,
       replica: this.replica,
       newReplica: () => this.#newReplica(),
@@ -391,12 +515,16 @@ export class Client {
       isRemoved: async (document) => (await storage.readMeta(removedPrefix + document)) !== undefined,
       startSync: (document, cursor, unacked) => this.#startSync(document, cursor, unacked),
       push: (document, batches) => line?.push(document, batches, storage.status.storage === 'ok'),
+      reserveClock: async () => { for (let state = clock.reserve(); state; state = clock.reserve()) await this.#storeClock(state); },
       stopSync: (document) => line?.close(document),
       isLive: (document) => line?.isLive(document) ?? false,
-      markPending: (document, isPending) => {
+      markPending: async (document, writers) => {
         // There is something worth keeping now.
         if (storage.kind !== 'memory') void askToPersist().then((isPersisted) => this.#persisted(isPersisted));
-        return storage.writeMeta([pendingPrefix, this.replica, '/', document].join(''), isPending ? new Uint8Array(0) : null);
+        const key = [pendingPrefix, this.replica, '/', document].join('');
+        // Of an earlier session under this id it names lower seqs.
+        const all = writers && new Map([...writers, ...await this.#writersOf(key)]);
+        await storage.writeMeta(key, all && (this.#isSending ? allSent : encodeVersion(all)));
       },
       changed: (pendingOps) => {
         this.#pending += pendingOps;

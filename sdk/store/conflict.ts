@@ -45,7 +45,7 @@ export async function writeAgain(taking: Taking, takeOurs: (isGone: (block: Bloc
   // What another tab wrote in the place of what is gone may not have come yet, and what is gone is still shown.
   const shown = blocks.filter(({ kind, replica, seqTo }) => kind === 'snapshot' || seqTo <= document.engine.seqOf(replica));
   const before = buildDocument(fresh, stored.snapshot, [...shown.map((block) => voidOf(block) ?? block), ...gone], position.committed);
-  writeDifference(engine, before, document.engine, Date.now());
+  writeDifference(engine, before, document.engine, document.clock.now());
   before.free();
   document.rebuild(engine);
   position.forget();

@@ -3,6 +3,7 @@
 // A handle outlives what is under it: a snapshot that takes an empty document's place, or a rebuild after a rejected
 // write, gives containers new numbers. So the number is looked up again whenever the generation has moved on.
 
+import type { Clock } from '../core/clock.js';
 import { HeadwaterError } from '../core/errors.js';
 import type { EngineEvent, Kind, LiteEngineDocument } from '../core/lite-document.js';
 import type { History } from './history.js';
@@ -14,6 +15,8 @@ export interface Holder {
   readonly engine: LiteEngineDocument;
   /** Grows whenever container numbers are void. */
   readonly generation: number;
+  /** What writes are stamped by. */
+  readonly clock: Clock;
   /** Hears of own edits while somebody may want to undo them. */
   readonly history: History | null;
   /** Runs edits as one transaction, or inside the current one. */

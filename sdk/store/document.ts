@@ -3,6 +3,7 @@
 // It knows the engine and nothing of disks and networks. Whoever stores and syncs it (replication.ts) hears of every
 // transaction through `attachment`, and hands in what comes from elsewhere through `receive`.
 
+import { wallClock, type Clock } from '../core/clock.js';
 import { HeadwaterError } from '../core/errors.js';
 import { EngineDocument } from '../core/document.js';
 import { Kind, LiteEngineDocument, rootContainer, type EngineEvent, type SnapshotOptions } from '../core/lite-document.js';
@@ -68,6 +69,8 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   /** Of the replica that own ops are written under now. */
   #writes = memoryWrites;
   #fields: FieldCache<T> | null = null;
+  /** What writes are stamped by. */
+  clock: Clock = wallClock;
   /** Hears of own edits while somebody may want to undo them. */
   history: History | null = null;
   #depth = 0;
@@ -137,16 +140,16 @@ export class LiteDocument<T extends object = Fields, E extends LiteEngineDocumen
   delete(key: keyof T & string): Write {
     return this.edit(() => {
       const before = this.history && this.engine.mapGet(rootContainer, key);
-      const isDeleted = this.engine.mapDelete(rootContainer, key, Date.now());
+      const isDeleted = this.engine.mapDelete(rootContainer, key, this.clock.now());
       this.history?.valueSet([], key, before, undefined);
-      const cleared = clearContainers(this.engine, rootContainer, key, Date.now(), this.history);
+      const cleared = clearContainers(this.engine, rootContainer, key, this.clock.now(), this.history);
       this.distribute(isDeleted ? [{ kind: 'key', container: rootContainer, key }, ...cleared] : cleared);
     });
   }
 
   #setField(key: string, value: unknown): void {
     const before = this.history && this.engine.mapGet(rootContainer, key);
-    this.engine.mapSet(rootContainer, key, value, Date.now());
+    this.engine.mapSet(rootContainer, key, value, this.clock.now());
     this.history?.valueSet([], key, before, value);
     if (this.#watched.size > 0) this.distribute([{ kind: 'key', container: rootContainer, key }]);
   }

@@ -17,6 +17,7 @@ import { LogPosition } from './log-position.js';
 import type { Recorder } from './recorder.js';
 import { Refusals, type Taking } from './refusals.js';
 import type { ReplicationHost } from './replication.js';
+import { stampAgain, type Correction } from './restamp.js';
 import { isAbove } from './stored-form.js';
 import { Unacked } from './unacked.js';
 import { Withheld } from './withheld.js';
@@ -197,6 +198,7 @@ export class Exchange {
     const news = blocks.filter((block) => !this.#holds(block));
     if (news.length > 0) this.document.receive(joinBytes(news.map(({ bytes }) => bytes)));
     if (!isStored) this.#recorder.keep(news, false);
+    if (blocks.filter((block) => this.#unacked.replace(block)).length > 0) this.refusals.schedule();
     this.adopt(news.filter((block) => isAbove(this.position.committed, block)), true);
   }
 
@@ -409,6 +411,17 @@ export class Exchange {
     this.adopt(done.blocks.filter((block) => isAbove(this.position.committed, block)));
     this.#hasStartedOver = false;
     this.#startOver();
+  }
+
+  /** The clock was off: own ops that were not sent yet are stamped again. @returns those that were stored */
+  async stampAgain(correction: Correction, isMeant: (block: Block) => boolean): Promise<Block[]> {
+    let again: Block[] = [];
+    await this.#recorder.step(async () => {
+      again = await stampAgain(this.#taking, correction, (block) => !this.withheld.has(block) && isMeant(block));
+      for (const block of again) this.#unacked.replace(block);
+      if (this.#isOpen && again.length > 0) this.#host.push(this.document.id, again);
+    });
+    return again;
   }
 }
 

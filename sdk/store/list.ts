@@ -56,7 +56,7 @@ export class List<V = JsonValue> extends SequenceHandle<readonly V[]> {
     checkIndex(to, 'to');
     return this.holder.edit(() => {
       const move = from !== to && this.holder.history?.move(this.path, this.number, from);
-      this.engine.listMove(this.number, from, to, Date.now());
+      this.engine.listMove(this.number, from, to, this.holder.clock.now());
       if (move) this.holder.history!.note(move);
       if (from === to || !this.isWatched) return;
       this.note(from, 1);

@@ -20,7 +20,7 @@ export class DocumentMap extends SimpleHandle {
   /** @throws HeadwaterError `invalid_argument` unless key and value are fit */
   set(key: string, value: unknown): Write {
     const before = this.holder.history && this.get(key);
-    this.engine.mapSet(this.number, key, value, Date.now());
+    this.engine.mapSet(this.number, key, value, this.holder.clock.now());
     this.holder.history?.valueSet(this.path, key, before, value);
     return this.wrote();
   }
@@ -29,14 +29,14 @@ export class DocumentMap extends SimpleHandle {
   delete(key: string): Write {
     return this.holder.edit(() => {
       this.unset(key);
-      this.holder.distribute(clearContainers(this.engine, this.number, key, Date.now(), this.holder.history));
+      this.holder.distribute(clearContainers(this.engine, this.number, key, this.holder.clock.now(), this.holder.history));
     });
   }
 
   /** Deletes the value of a key; containers there stay as they are. */
   unset(key: string): Write {
     const before = this.holder.history && this.get(key);
-    const isDeleted = this.engine.mapDelete(this.number, key, Date.now());
+    const isDeleted = this.engine.mapDelete(this.number, key, this.holder.clock.now());
     this.holder.history?.valueSet(this.path, key, before, undefined);
     return this.wrote(isDeleted);
   }

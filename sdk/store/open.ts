@@ -1,7 +1,9 @@
 // Opening a client: its options, its storage, the replica id it writes under.
 
+import { DeviceClock, systemClock, type ClockPort } from '../core/clock.js';
 import { HeadwaterError } from '../core/errors.js';
 import { newReplicaId } from '../core/replica.js';
+import { readClockState } from '../storage/clock-state.js';
 import { DexieStorage, isIndexedDBAvailable } from '../storage/dexie.js';
 import { MemoryStorage } from '../storage/memory.js';
 import { claimReplica, webLocks, type ReplicaClaim } from '../storage/replicas.js';
@@ -46,22 +48,27 @@ export interface OpenParts {
   locks?: LockManager;
   channel?: TabPorts['channel'];
   ports?: (transport: Transport) => ConnectionPorts;
+  clock?: ClockPort;
   retryMs?: readonly number[];
 }
 
-export async function openWith(options: OpenOptions, { locks = webLocks(), channel, ports = systemPorts, retryMs }: OpenParts = {}): Promise<Client> {
+export async function openWith(options: OpenOptions, { locks = webLocks(), channel, ports = systemPorts, clock = systemClock, retryMs }: OpenParts = {}): Promise<Client> {
   const { name = 'headwater', token, memoryLimit = memoryLimitBytes } = options;
   if (typeof memoryLimit !== 'number' || !(memoryLimit > 0)) throw new HeadwaterError('invalid_argument', 'memoryLimit is a number of bytes above 0', { memoryLimit });
   if (typeof name !== 'string') throw new HeadwaterError('invalid_argument', 'a name is a string', { name });
   const transport = transportFor(options);
   let client = null as Client | null;
   const storage = new ResilientStorage(storageFor(options.storage, name), { retryMs, onStatus: () => client?.storageChanged() });
-  const claim = await claimReplica(storage, name, locks).catch(temporaryClaim);
+  const [claim, clockState] = await Promise.all([
+    claimReplica(storage, name, locks).catch(temporaryClaim),
+    readClockState(storage).catch(() => undefined),
+  ]);
   // A store of this tab alone is nothing to share.
   const between = channel ?? (storage.kind === 'memory' ? undefined : webChannel());
   const at = typeof options.server === 'string' ? options.server : '';
   const tabs = locks && between ? { name: `${name}/${at}`, locks, channel: between } : null;
-  client = new Client({ name, storage, claim, ports: transport && ports(transport), token, tabs, memoryLimit });
+  const world = transport && { ...ports(transport), now: () => clock.now(), ticks: () => clock.ticks() };
+  client = new Client({ name, storage, claim, clock: new DeviceClock(clock, clockState), ports: world, token, tabs, memoryLimit });
   await client.loadRejected();
   if (!tabs) await client.resume();
   if (options.connect !== false) client.connect();

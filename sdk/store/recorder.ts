@@ -4,15 +4,25 @@
 // the same moment: it claims no log entry whose record is not stored with it or before it.
 
 import type { HeadwaterError } from '../core/errors.js';
+import type { ReplicaId } from '../core/replica.js';
 import type { Cursor, MetaWrite, Storage } from '../storage/storage.js';
 import type { Block } from './blocks.js';
 import { Steps } from './steps.js';
 
+/** Replicas of ours, and from which seq on their ops were never sent: the clock they are stamped by may still be found wrong. */
+export type Writers = ReadonlyMap<ReplicaId, number>;
+
 export interface RecorderHost {
   readonly storage: Storage;
   readonly hasServer: boolean;
-  /** Notes that a document has un-acked ops, so that another session finds it; or that it has none. */
-  markPending(document: string, isPending: boolean): Promise<void>;
+  /** Notes that a document has un-acked ops of these writers, so that another session finds it; null: that it has none. */
+  markPending(document: string, writers: Writers | null): Promise<void>;
+  /** Whether this session has given itself that id. */
+  isAuthor(replica: ReplicaId): boolean;
+  /** Whether the server is there, and what is stored is sent at once. */
+  readonly isSending: boolean;
+  /** Called before own ops are stored: what is known of the clock goes first. */
+  reserveClock(): Promise<void>;
   /** Notes were stored with a document's blocks. */
   noted(keys: readonly string[]): void;
   failed(error: HeadwaterError): void;
@@ -40,6 +50,8 @@ export class Recorder {
   records = 0;
   /** An earlier session, or this one, has noted that there are un-acked ops. */
   isMarked = false;
+  /** Of this session. */
+  readonly #writers = new Map<ReplicaId, number>();
   readonly #steps: Steps;
   #unstored: { block: Block; isOurs: boolean }[] = [];
   #storing: { block: Block; isOurs: boolean }[] = [];
@@ -66,6 +78,15 @@ export class Recorder {
     this.#schedule();
   }
 
+  /** Of this session, and still to be stored. */
+  isUnstoredOwn(block: Block): boolean { return this.host.isAuthor(block.replica) && this.#unstored.some((each) => each.block === block); }
+
+  /** Written by this session, and not sent. */
+  isUnsent(block: Block): boolean { return block.seqFrom >= (this.#writers.get(block.replica) ?? Infinity) || this.isUnstoredOwn(block); }
+
+  /** What was stored until now is about to be sent. The note is seen to. */
+  sending(): void { this.#writers.clear(); }
+
   /** Blocks that are not stored yet. */
   get unstored(): Block[] { return [...this.#storing, ...this.#unstored].map(({ block }) => block); }
 
@@ -74,6 +95,13 @@ export class Recorder {
     const taken = this.#unstored.filter(({ block, isOurs }) => isOurs && isTaken(block));
     this.#unstored = this.#unstored.filter((each) => !taken.includes(each));
     return taken.map(({ block }) => block);
+  }
+
+  /** Puts other blocks of the same names in the place of those that are not stored. @returns whether there was one */
+  replace(block: Block): boolean {
+    const at = this.#unstored.findIndex((each) => each.block.replica === block.replica && each.block.seqFrom === block.seqFrom);
+    if (at !== -1) this.#unstored[at] = { ...this.#unstored[at], block };
+    return at !== -1;
   }
 
   /** Runs a step of storage after those before it. */
@@ -118,10 +146,7 @@ export class Recorder {
   /** One storage step; call it only from within one. */
   async store(): Promise<void> {
     this.#isScheduled = false;
-    if (!this.isMarked && this.#unstored.some(({ isOurs }) => isOurs)) {
-      this.isMarked = true;
-      await this.host.markPending(this.document, true);
-    }
+    if (this.#unstored.some(({ isOurs }) => isOurs)) await this.#prepare();
     const taken = (this.#storing = this.#unstored.splice(0));
     const cursor = this.events.cursor() ?? undefined;
     const ours = taken.filter(({ isOurs }) => isOurs).map(({ block }) => block);
@@ -138,12 +163,23 @@ export class Recorder {
     if (ours.length > 0) this.events.stored(ours);
   }
 
+  async #prepare(): Promise<void> {
+    await this.host.reserveClock();
+    const noted = this.#writers.size;
+    for (const { block: { replica, seqFrom } } of this.host.isSending ? [] : this.#unstored) {
+      if (this.host.isAuthor(replica) && !this.#writers.has(replica)) this.#writers.set(replica, seqFrom);
+    }
+    if (this.isMarked && this.#writers.size === noted) return;
+    this.isMarked = true;
+    await this.host.markPending(this.document, this.#writers);
+  }
+
   async #rest(): Promise<void> {
     if (this.#isCursorDirty || this.#unstored.length > 0) await this.store();
     if (!this.events.isSettled() || this.#unstored.length > 0) return;
     if (this.isMarked && this.host.hasServer) {
       this.isMarked = false;
-      await this.host.markPending(this.document, false);
+      await this.host.markPending(this.document, null);
     }
     if (this.records <= compactAfterRecords || this.#isClosed) return;
     this.records = 0;

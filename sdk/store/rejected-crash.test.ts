@@ -5,7 +5,7 @@ import { seedFromEnv } from '../testing/seed.js';
 import type { Client } from './client.js';
 import { openWith } from './open.js';
 import { indexeddb, memory, never, removeDisks, sqlite, type Disk } from './testing/disks.js';
-import { World, until } from './testing/harness.js';
+import { World, inAnHour, until } from './testing/harness.js';
 
 // A process that dies at any one storage operation while writes are refused, kept in the inbox and written again; and again
 // while the next one recovers. What was durable is in the document or in the inbox at the end, and in one of them only.
@@ -17,16 +17,6 @@ afterAll(removeDisks);
 jest.spyOn(console, 'warn').mockImplementation(() => {});
 
 let documents = 0;
-
-/** Runs `edit` under a clock an hour ahead, which the server refuses. */
-function inAnHour<T>(edit: () => T): T {
-  const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
-  try {
-    return edit();
-  } finally {
-    clock.mockRestore();
-  }
-}
 
 /** What a dead process would send, nobody hears. */
 function mortal(transport: Transport, isDead: () => boolean): Transport {
@@ -74,7 +64,7 @@ class Session {
   async writeAndRetry(client: Client): Promise<void> {
     const text = client.text(this.id);
     await this.#write('good', () => text.insert(0, '[good]'));
-    const refused = this.#write('first', () => inAnHour(() => client.document(this.id).transact(() => {
+    const refused = this.#write('first', () => inAnHour(client.document(this.id), () => client.document(this.id).transact(() => {
       client.document(this.id).set('mark', 1);
       text.insert(6, '[first]');
     })));

@@ -15,7 +15,7 @@ function setup() {
   const host: ReplicationHost = {
     storage, replica, hasServer: true, newReplica: newReplicaId, alone: (_, work) => work(),
     durable: async () => {}, isUnread: () => false, isDegraded: () => false, isAuthor: (id) => id === replica, rewriteHeld: async () => true, isRemoved: async () => false,
-    startSync() {}, push() {}, stopSync() {}, isLive: () => false, markPending: async () => {},
+    startSync() {}, push() {}, stopSync() {}, isLive: () => false, markPending: async () => {}, reserveClock: async () => {}, isSending: true,
     changed() {}, refused: () => [], noted() {}, closed() {}, grew() {}, failed: (error) => failures.push(error.code),
   };
   const document = new Document('d', replica);

@@ -32,8 +32,6 @@ export interface ReplicationHost extends RecorderHost {
   isUnread(document: string): boolean;
   /** Whether the device refuses; what is stored is then in memory only. */
   isDegraded(): boolean;
-  /** Whether this session has given itself that id. */
-  isAuthor(replica: ReplicaId): boolean;
   rewriteHeld: ResilientStorage['rewriteHeld'];
   /** Whether a document was removed from this device: its ops are gone, their numbers are not. */
   isRemoved(document: string): Promise<boolean>;
@@ -118,6 +116,9 @@ export class Replication implements Attachment {
     return parts;
   }
 
+  /** Everything is stored and answered. */
+  get isAtRest(): boolean { return !this.#parts; }
+
   /** Of a document that sleeps, and of which everything is stored and answered, no more is kept than a few numbers. */
   slept(): void {
     const parts = this.#parts;
@@ -168,7 +169,7 @@ export class Replication implements Attachment {
       if (stored.snapshot) this.document.receive(stored.snapshot);
       const blocks = storedBlocks(stored);
       if (blocks.some(({ kind }) => kind === 'void')) refusals.noteVoids();
-      applyBlocks((bytes) => this.document.receive(bytes), blocks, committed);
+      applyBlocks(({ bytes }) => this.document.receive(bytes), blocks, committed);
       this.exchange.adopt(blocks.filter((block) => block.kind === 'batch' && isAbove(committed, block)));
       this.exchange.keepUnlogged(unloggedIn(blocks, committed));
       return true;
@@ -220,7 +221,7 @@ export class Replication implements Attachment {
   /** Makes changes as new ops. They and `notes` are stored together. */
   writeAgain(changes: readonly Change[], notes: (renames: readonly Rename[]) => MetaWrite[]): Write {
     let renames: Rename[] = [];
-    const write = this.document.rewrite((engine) => { renames = writeChanges(engine, changes, Date.now()); });
+    const write = this.document.rewrite((engine) => { renames = writeChanges(engine, changes, this.document.clock.now()); });
     this.flush();
     this.recorder.note(notes(renames));
     return write;

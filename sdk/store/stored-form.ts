@@ -22,9 +22,21 @@ export function storedBlocks(stored: StoredDocument): Block[] { return withVoids
 
 /** The same in the order they were stored: batches as they were written, and the voids of those that were refused. */
 export function writtenBlocks(stored: StoredDocument): Block[] {
-  return stored.records.reduce<Block[]>((before, { bytes }) => {
+  return latest(stored.records.reduce<Block[]>((before, { bytes }) => {
     const blocks = splitUpdate(bytes);
     return blocks.length > 1 ? rewritten(before, blocks) : [...before, ...blocks];
+  }, []));
+}
+
+/** A batch that comes again was stamped again (restamp.ts): it takes its own place. */
+function latest(blocks: readonly Block[]): Block[] {
+  const places = new Map<string, number>();
+  return blocks.reduce<Block[]>((before, block) => {
+    const name = nameOf(block.replica, block.seqFrom);
+    const place = block.kind === 'batch' ? places.get(name) : undefined;
+    if (place !== undefined) before[place] = block;
+    else if (before.push(block) && block.kind === 'batch') places.set(name, before.length - 1);
+    return before;
   }, []);
 }
 
@@ -60,23 +72,28 @@ export function withVoids(blocks: readonly Block[]): Block[] {
  *
  * @throws HeadwaterError for any other block that is bad
  */
-export function applyBlocks(apply: (bytes: Uint8Array) => unknown, blocks: readonly Block[], committed: Version): void {
+export function applyBlocks(apply: (block: Block) => unknown, blocks: readonly Block[], committed: Version): void {
   for (const block of blocks) {
     try {
-      apply(block.bytes);
+      apply(block);
     } catch (error) {
       if (block.kind !== 'batch' || !isAbove(committed, block) || !(error instanceof HeadwaterError) || error.code === 'out_of_memory') throw error;
-      apply(voidFor(block).bytes);
+      apply(voidFor(block));
     }
   }
 }
 
-/** What is stored as a document of the engine. The caller frees it. @throws HeadwaterError when the stored form is bad */
-export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, blocks: readonly Block[], committed: Version): EngineDocument {
+/**
+ * What is stored as a document of the engine. The caller frees it.
+ *
+ * @param fit  may give another block for one that is about to be applied
+ * @throws HeadwaterError when the stored form is bad
+ */
+export function buildDocument(replica: ReplicaId, snapshot: Uint8Array | null, blocks: readonly Block[], committed: Version, fit = (block: Block, _engine: EngineDocument) => block): EngineDocument {
   const engine = new EngineDocument(replica);
   try {
     if (snapshot) engine.apply(snapshot);
-    applyBlocks((bytes) => engine.apply(bytes), blocks, committed);
+    applyBlocks((block) => engine.apply(fit(block, engine).bytes), blocks, committed);
     return engine;
   } catch (error) {
     engine.free();

@@ -4,7 +4,7 @@
 // acked stands at the front; a batch of another replica that is acked out of turn waits there, settled.
 
 import type { ReplicaId } from '../core/replica.js';
-import { isOverlapping, nameOf, opsOf, type Block } from './blocks.js';
+import { isOverlapping, isSameBytes, nameOf, opsOf, type Block } from './blocks.js';
 
 export class Unacked {
   #blocks = new Map<string, Block>();
@@ -43,6 +43,14 @@ export class Unacked {
   findWithin(block: Block): Block | undefined {
     if (block.seqFrom > (this.#lasts.get(block.replica) ?? 0)) return undefined;
     return this.find(block.replica, block.seqFrom) ?? this.list().find((each) => isOverlapping(each, block));
+  }
+
+  /** Puts another of its name in a block's place. @returns whether there was one, with other bytes */
+  replace(block: Block): boolean {
+    const known = this.find(block.replica, block.seqFrom);
+    if (!known || isSameBytes(known.bytes, block.bytes)) return false;
+    this.#blocks.set(nameOf(block.replica, block.seqFrom), block);
+    return true;
   }
 
   /** @returns the block, which is here no longer */

@@ -36,6 +36,19 @@ describe('a queue of own batches', () => {
     expect(left(settle(append(emptyQueue, [{ ...batch(a, 1), seqTo: 5 }]), new Map([[a, 3]])))).toEqual(['a1']);
   });
 
+  it('gives a batch that was stamped again in the place of the one before, unless that was sent', () => {
+    const again = (seq: number) => ({ ...batch(a, seq), bytes: Uint8Array.of(seq, 99) });
+    const queue = append(emptyQueue, [batch(a, 1), batch(b, 1), batch(a, 2)]);
+    const replaced = append(queue, [again(2), batch(a, 3)], true);
+    expect(names(take(replaced, 1000).batches)).toEqual(['a1', 'b1', 'a2', 'a3']);
+    expect(take(replaced, 1000).batches[2].bytes).toEqual(again(2).bytes);
+    expect(take(queue, 1000).batches[2].bytes).toEqual(batch(a, 2).bytes);
+    // What another tab offers may be older than what is here.
+    expect(take(append(replaced, [batch(a, 2)]), 1000).batches[2].bytes).toEqual(again(2).bytes);
+    const sent = take(queue, 1000).queue;
+    expect(rewind(append(sent, [again(2)], true)).log.map(({ bytes }) => bytes.length)).not.toContain(2);
+  });
+
   it('puts older batches before what it holds, each replica in the order of its seqs, and later ones after it', () => {
     const queue = append(emptyQueue, [batch(a, 5), batch(b, 1)]);
     expect(left(append(queue, [batch(a, 6), batch(a, 4), batch(a, 3)]))).toEqual(['a3', 'a4', 'a5', 'b1', 'a6']);

@@ -42,11 +42,13 @@ const droppedMax = 64;
 /**
  * Adds batches that follow what is queued. Those that are queued already stay where they are: another tab may offer what it
  * knows of, in an order of its own. Those before something queued go to the front. O(batches), or O(queue) for these two.
+ *
+ * @param areLatest  one that is queued unsent with other bytes has been stamped again, and takes its own place
  */
-export function append(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
+export function append(queue: BatchQueue, batches: readonly OwnBatch[], areLatest = false): BatchQueue {
   const tails = new Map(queue.tails);
   for (const batch of batches) {
-    if (batch.seqFrom <= (tails.get(batch.replica) ?? 0)) return sortIn(queue, batches);
+    if (batch.seqFrom <= (tails.get(batch.replica) ?? 0)) return sortIn(areLatest ? replaceUnsent(queue, batches) : queue, batches);
     tails.set(batch.replica, batch.seqTo);
   }
   const isNewest = queue.log.length === queue.end && queue.log !== emptyQueue.log;
@@ -61,6 +63,13 @@ function sortIn(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
   const isEarly = (batch: OwnBatch) => batch.seqFrom <= (queue.tails.get(batch.replica) ?? 0);
   const early = fresh.filter(isEarly);
   return append(early.length > 0 ? merge(queue, early) : queue, inOrder(fresh.filter((batch) => !isEarly(batch))));
+}
+
+function replaceUnsent(queue: BatchQueue, batches: readonly OwnBatch[]): BatchQueue {
+  const offered = new Map(batches.map((batch) => [nameOf(batch), batch]));
+  const log = queue.log.slice(0, queue.end);
+  for (let i = queue.next; i < queue.end; i++) log[i] = offered.get(nameOf(log[i])) ?? log[i];
+  return { ...queue, log };
 }
 
 /** Everything is to be sent again: what was acked has left the queue, and what was not may have been refused unheard. */

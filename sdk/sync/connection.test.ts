@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ClockSample } from '../core/clock.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import type { Message } from '../wire/message.js';
 import { Connection, type ConnectionStatus, type OwnBatch, type SyncHost } from './connection.js';
@@ -46,6 +47,7 @@ class RecordingHost implements SyncHost {
   presences: string[] = [];
   statuses: ConnectionStatus[] = [];
   onReceive: () => void = () => {};
+  measured?: (sample: ClockSample, isWelcome: boolean) => Promise<void> | void;
 
   receive(_document: string, blocks: Uint8Array, cursor: { epoch: string; lsn: number }): void {
     this.onReceive();
@@ -103,7 +105,7 @@ beforeEach(() => {
       close: () => server.links.delete(model),
     });
   });
-  const ports = { transport: wire.transport, now: () => clock.ms, setTimer: clock.set, clearTimer: clock.clear, random: () => 0.5 };
+  const ports = { transport: wire.transport, now: () => clock.ms, ticks: () => clock.ms, setTimer: clock.set, clearTimer: clock.clear, random: () => 0.5 };
   connection = new Connection(ports, host, { replica, token: () => fetchToken() });
 });
 
@@ -290,9 +292,35 @@ describe('a connection over the loopback', () => {
     expect(host.last).toEqual({ connection: 'live' });
   });
 
-  it('knows how far the clocks are apart', async () => {
+  it('tells what the server\'s clock showed, with each welcome and pong, and when it had asked', async () => {
+    const samples: [ClockSample, boolean][] = [];
+    host.measured = (sample, isWelcome) => { samples.push([sample, isWelcome]); };
+    const askedTicks = clock.ms;
     await live();
-    expect(connection.clockOffsetMs).toBe(5_000);
+    await clock.advance(31_000);
+    expect(samples.map(([, isWelcome]) => isWelcome)).toEqual([true, false]);
+    expect(samples[0][0]).toEqual({ serverMs: askedTicks + 5_000, askedTicks, gotTicks: askedTicks });
+    expect(samples[1][0].askedTicks).toBe(askedTicks + 30_000);
+  });
+
+  it('takes a welcome in, and so sends anything, only when the host is done with the clock', async () => {
+    let done!: () => void;
+    host.measured = () => new Promise<void>((resolve) => { done = resolve; });
+    connection.connect();
+    connection.open('doc', null, [own(1)]);
+    await settled();
+    expect(heard.map(({ type }) => type)).toEqual(['hello']);
+    done();
+    await settled();
+    expect(host.ackedSeqs.get(replica)).toBe(1);
+  });
+
+  it('gives a link up for another when it is asked to', async () => {
+    await live();
+    connection.redial();
+    await clock.advance(1_000);
+    expect(links).toHaveLength(2);
+    expect(host.last).toEqual({ connection: 'live' });
   });
 
   it('lets the host call back from within a callback', async () => {

@@ -6,7 +6,7 @@
 
 import { asHeadwaterError, HeadwaterError } from '../core/errors.js';
 import { isReplicaId, type ReplicaId } from '../core/replica.js';
-import { stampOf, stampToMs } from '../core/clock.js';
+import { stampOf, stampToMs, type ClockSample } from '../core/clock.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import * as limits from '../wire/limits.js';
 import { checkDocumentId, checkPresence } from '../wire/limits.js';
@@ -39,6 +39,8 @@ export interface SyncHost {
   /** `null` is "gone". */
   presence(document: string, replica: ReplicaId, state: Uint8Array | null, user?: User): void;
   status(status: ConnectionStatus): void;
+  /** What the server's clock showed. While the answer to a welcome's is awaited nothing is sent. It never fails. */
+  measured?(sample: ClockSample, isWelcome: boolean): Promise<void> | void;
 }
 
 export interface ConnectionStatus {
@@ -56,6 +58,9 @@ export interface ConnectionOptions {
   token?: Token;
 }
 
+/** Takes what comes of a link, unless there is another by now. */
+type IfCurrent = (event: () => SessionEvent | null) => void;
+
 export class Connection {
   #state: SessionState;
   #link: Link | null = null;
@@ -67,8 +72,9 @@ export class Connection {
   readonly #timers = new Map<TimerName, unknown>();
   readonly #pushes = new Map<string, OwnBatch[]>();
   readonly #unwatch: (() => void) | undefined;
-  #helloMs = 0;
-  #offsetMs: number | null = null;
+  /** By our ticks: when the last hello or ping was sent, which asks for the server's time. */
+  #askedTicks = 0;
+  #nonce = -1;
   readonly #ports: ConnectionPorts;
   readonly #host: SyncHost;
   readonly #options: ConnectionOptions;
@@ -80,11 +86,6 @@ export class Connection {
     if (!isReplicaId(options.replica)) throw new HeadwaterError('invalid_argument', 'a connection needs a replica id', { replica: options.replica });
     this.#state = initialSession(options.replica);
     this.#unwatch = ports.watchNetwork?.((isOnline) => this.#dispatch({ type: isOnline ? 'online' : 'offline' }));
-  }
-
-  /** How far the server's clock is ahead of ours, in ms; null before the first welcome. Good to half a round trip. */
-  get clockOffsetMs(): number | null {
-    return this.#offsetMs;
   }
 
   connect(): void {
@@ -122,6 +123,12 @@ export class Connection {
   setPresence(document: string, state: Uint8Array | null, replica: ReplicaId = this.#options.replica): void {
     if (state) checkPresence(document, state);
     this.#dispatch({ type: 'presence', document, replica, state });
+  }
+
+  /** Gives the link up for another: time went on without us, or was set, so who knows what has become of it. */
+  redial(): void {
+    if (!this.#link) return;
+    this.#dispatch({ type: 'hostFailed', error: { code: 'unavailable', message: 'the device slept, or its clock was set' } });
   }
 
   isLive(document: string): boolean {
@@ -191,15 +198,16 @@ export class Connection {
 
   #dial(): void {
     const number = ++this.#linkNumber;
-    const ifCurrent = (event: () => SessionEvent) => {
-      if (number === this.#linkNumber) this.#dispatch(event());
+    const ifCurrent: IfCurrent = (event) => {
+      const dispatched = number === this.#linkNumber && event();
+      if (dispatched) this.#dispatch(dispatched);
     };
     const dial = (token: string | undefined) => {
       if (number !== this.#linkNumber) return;
       try {
         this.#link = this.#ports.transport.connect({
           open: () => ifCurrent(() => ({ type: 'linkOpened', token })),
-          frame: (bytes) => ifCurrent(() => this.#read(bytes)),
+          frame: (bytes) => ifCurrent(() => this.#read(bytes, ifCurrent)),
           close: (code, reason) => ifCurrent(() => ({ type: 'linkClosed', code, reason })),
         });
       } catch (error) {
@@ -236,18 +244,32 @@ export class Connection {
   }
 
   #send(message: Message): void {
-    if (message.type === 'hello') this.#helloMs = this.#ports.now();
+    if (message.type === 'hello' || message.type === 'ping') {
+      this.#askedTicks = this.#ports.ticks();
+      this.#nonce = message.type === 'ping' ? message.nonce : -1;
+    }
     this.#link?.send(encodeFrame(message, stampOf(this.#ports.now())));
   }
 
-  #read(bytes: Uint8Array): SessionEvent {
+  #read(bytes: Uint8Array, ifCurrent: IfCurrent): SessionEvent | null {
     try {
       const { message, stamp } = decodeFrame(bytes, Math.max(this.#state.frameBytesMax, limits.frameBytesMax));
-      if (message.type === 'welcome') this.#offsetMs = stampToMs(stamp) - (this.#helloMs + this.#ports.now()) / 2;
-      return { type: 'message', message };
+      const waiting = this.#measure(message, stamp);
+      if (!waiting) return { type: 'message', message };
+      void waiting.then(() => ifCurrent(() => ({ type: 'message', message })));
+      return null;
     } catch (error) {
       return { type: 'malformed', reason: failureOf(error).message };
     }
+  }
+
+  /** A welcome and a pong answer what we know the time of. @returns what to wait for */
+  #measure(message: Message, stamp: bigint): Promise<void> | void {
+    const isWelcome = message.type === 'welcome';
+    if (!isWelcome && !(message.type === 'pong' && message.nonce === this.#nonce)) return;
+    const sample = { serverMs: stampToMs(stamp), askedTicks: this.#askedTicks, gotTicks: this.#ports.ticks() };
+    const waiting = this.#host.measured?.(sample, isWelcome);
+    if (isWelcome) return waiting;
   }
 
   #setTimer(name: TimerName, ms: number): void {

@@ -24,15 +24,15 @@ export const inFlightBytesMax = 1024 * 1024;
 
 type AckEntries = readonly { replica: string; seq: number }[];
 
-/** Durable batches to be sent. What the server is known to have is reported again, not sent. */
-export function queueBatches(turn: Turn, id: string, batches: readonly OwnBatch[]): void {
+/** Durable batches to be sent. What the server is known to have is reported again, not sent. @param areLatest  see `append` */
+export function queueBatches(turn: Turn, id: string, batches: readonly OwnBatch[], areLatest = false): void {
   const document = turn.document(id);
   if (!document || batches.length === 0) return;
   const { acked } = document.queue;
   const repeated = batches.filter((batch) => batch.seqTo <= (acked.get(batch.replica) ?? 0));
   if (repeated.length > 0) turn.acked(id, new Map(repeated.map(({ replica }) => [replica, acked.get(replica)!])));
   const fresh = repeated.length > 0 ? batches.filter((batch) => !repeated.includes(batch)) : batches;
-  turn.setQueue(id, append(document.queue, fresh));
+  turn.setQueue(id, append(document.queue, fresh, areLatest));
   startSending(turn, id);
 }
 

@@ -1,5 +1,6 @@
 // The world as a connection sees it: a transport, a clock, timers, chance, and hints about the network.
 
+import { systemClock } from '../core/clock.js';
 import type { Transport } from './transport.js';
 
 /** What a connection needs of the world. */
@@ -7,6 +8,8 @@ export interface ConnectionPorts {
   transport: Transport;
   /** Wall clock, ms since the epoch. */
   now(): number;
+  /** Ms since some moment; unlike the wall clock nobody sets it. */
+  ticks(): number;
   setTimer(run: () => void, ms: number): unknown;
   clearTimer(timer: unknown): void;
   /** Uniform over [0, 1). */
@@ -19,7 +22,7 @@ export interface ConnectionPorts {
 export function systemPorts(transport: Transport): ConnectionPorts {
   return {
     transport,
-    now: () => Date.now(),
+    ...systemClock,
     setTimer: (run, ms) => setTimeout(run, ms),
     clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
     random: () => Math.random(),

@@ -61,7 +61,7 @@ function handle(turn: Turn, event: SessionEvent): void {
     case 'malformed': return nonsense(turn, event.reason);
     case 'timer': return timerFired(turn, event.timer);
     case 'open': return openDocument(turn, event.document, event.cursor, event.unacked);
-    case 'push': return queueBatches(turn, event.document, event.batches);
+    case 'push': return queueBatches(turn, event.document, event.batches, true);
     case 'close': return closeDocument(turn, event.document);
     case 'presence': return setOwnPresence(turn, event.document, event.replica, event.state);
     case 'hostFailed': return drop(turn, closeCodes.normal, event.error);

@@ -37,12 +37,16 @@ export interface TabsHost extends SyncHost {
   edited(document: string, blocks: Uint8Array, isStored: boolean): void;
   /** A document, or all that are open, are to be opened again here. @param isLeader  this tab has become it */
   again(document: string | null, isLeader: boolean): void;
+  /** The leading tab has learnt how far the server's clock is ahead of this device's. */
+  clock(aheadMs: number): void;
+  /** What a tab has of these may be older than what stands here: some were stamped again. */
+  latest(document: string, batches: readonly OwnBatch[]): OwnBatch[];
   /** A follower has ended: what it stored and could not tell is to be sent. */
   ended(): void;
 }
 
 /** What the store needs of a connection, a tab's or a Connection itself. */
-export interface Line extends Pick<Connection, 'open' | 'close' | 'isLive' | 'connect' | 'disconnect' | 'dispose'> {
+export interface Line extends Pick<Connection, 'open' | 'close' | 'isLive' | 'connect' | 'disconnect' | 'dispose' | 'redial'> {
   push(document: string, batches: readonly OwnBatch[], isStored: boolean): void;
   setPresence(document: string, state: Uint8Array | null): void;
 }
@@ -67,6 +71,7 @@ export class TabsConnection implements Line {
   readonly #followers = new Set<ReplicaId>();
   #news: News[] = [];
   #status: ConnectionStatus = { connection: 'offline' };
+  #aheadMs: number | null = null;
   readonly #channel: TabChannel;
   /** Holds the lock that says this tab is alive. False: locks are denied here, and it leads for itself alone. */
   readonly #isPresent: Promise<boolean>;
@@ -166,6 +171,14 @@ export class TabsConnection implements Line {
     return running ?? work();
   }
 
+  redial(): void { this.#connection?.redial(); }
+
+  /** As leader. */
+  tellClock(aheadMs: number): void {
+    this.#aheadMs = aheadMs;
+    this.#post({ type: 'clock', aheadMs });
+  }
+
   /** Whether a tab is known to run; only the leader knows. */
   isAlive(tab: ReplicaId): boolean { return this.#followers.has(tab); }
 
@@ -237,6 +250,7 @@ export class TabsConnection implements Line {
   #stepDown(): void {
     const connection = this.#connection;
     this.#connection = null;
+    this.#aheadMs = null;
     connection?.dispose();
     this.#openers.clear();
     this.#followers.clear();
@@ -269,6 +283,7 @@ export class TabsConnection implements Line {
     if (this.#followers.has(tab)) return;
     this.#followers.add(tab);
     this.#tellTabs({ type: 'status', status: statusOf(this.#status) });
+    if (this.#aheadMs !== null) this.#post({ type: 'clock', aheadMs: this.#aheadMs });
     const connection = this.#connection;
     this.#tabs.locks.request(this.#lockOf(tab), () => { if (this.#connection === connection) this.#bury(tab); }).catch(() => {});
   }
@@ -299,6 +314,7 @@ export class TabsConnection implements Line {
       rejected: (document, batch) => bring({ type: 'rejected', document, batch }),
       presence: (document, replica, state, user) => bring({ type: 'presence', document, replica, state, ...(user && { user }) }),
       status: (status) => bring({ type: 'status', status: statusOf(status) }),
+      measured: (sample, isWelcome) => this.#host.measured?.(sample, isWelcome),
     };
   }
 
@@ -351,6 +367,7 @@ export class TabsConnection implements Line {
       case 'edit': this.#host.edited(message.document, message.blocks, message.isStored); break;
       case 'presence': this.#host.presence(message.document, from, message.state); break;
       case 'open': this.#showTo(message.document); break;
+      case 'clock': if (!this.#connection) this.#host.clock(message.aheadMs); return;
       case 'news': return this.#readNews(message);
     }
     if (this.#connection) this.#takeAsLeader(message, this.#connection);
@@ -360,9 +377,9 @@ export class TabsConnection implements Line {
     const { from } = message;
     this.#meet(from);
     switch (message.type) {
-      case 'open': return this.#serve(from, message.document, message.cursor, batchesOf(message.blocks));
+      case 'open': return this.#serve(from, message.document, message.cursor, this.#host.latest(message.document, batchesOf(message.blocks)));
       case 'close': return this.#drop(from, message.document);
-      case 'edit': return connection.push(message.document, batchesOf(message.blocks));
+      case 'edit': return connection.push(message.document, this.#host.latest(message.document, batchesOf(message.blocks)));
       case 'presence': return connection.setPresence(message.document, message.state, from);
       case 'connect': return connection.connect();
     }

@@ -31,6 +31,8 @@ export type TabContent =
   /** To all: the device has stored these, or `isStored` is false. */
   | { type: 'edit'; document: string; blocks: Uint8Array; isStored: boolean }
   | { type: 'presence'; document: string; state: Uint8Array | null }
+  /** From the leader: the server's clock is so far ahead of this device's wall clock. */
+  | { type: 'clock'; aheadMs: number }
   /** `live` are those of its documents that are. */
   | { type: 'news'; news: News[]; live: string[] };
 
@@ -73,6 +75,7 @@ const shapes: Record<string, Shape> = {
   connect: {},
   edit: { document: isDocumentId, blocks: isBytes },
   presence: { document: isDocumentId, state: isState },
+  clock: { aheadMs: (value) => Number.isFinite(value) },
   news: { live: Array.isArray, news: (value) => Array.isArray(value) && value.every((each) => isOneOf(each, newsShapes)) },
 };
 

@@ -4,12 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type ServerOptions } from '../../../server/server.js';
-import { decodeVersion } from '../../core/codec.js';
+import type { ClockPort } from '../../core/clock.js';
+import { decodeVersion, firstStampMs } from '../../core/codec.js';
+import type { ReplicaId } from '../../core/replica.js';
 import { MemoryDisk, MemoryStorage } from '../../storage/memory.js';
 import { FaultyStorage } from '../../testing/faults.js';
 import type { Link, Transport } from '../../sync/transport.js';
 import { loopback } from '../../sync/loopback.js';
+import { splitUpdate } from '../blocks.js';
 import type { Client } from '../client.js';
+import type { Document } from '../document.js';
 import { openWith, type OpenOptions, type OpenParts } from '../open.js';
 
 type Server = Awaited<ReturnType<typeof createServer>>;
@@ -74,6 +78,20 @@ export class TestServer {
   }
 }
 
+/** The hardware of a device: its wall clock can be put anywhere. */
+export class TestClock implements ClockPort {
+  constructor(public offMs = 0) {}
+  now(): number { return Date.now() + this.offMs; }
+  ticks(): number { return performance.now(); }
+}
+
+/** First stamps of what a document holds, in the order of its log, in ms from now; of one replica or of all. */
+export function stampsOf(client: Client, id: string, replica?: ReplicaId): number[] {
+  const blocks = splitUpdate(client.document(id).export()).filter((block) => block.kind === 'batch' && block.replica === (replica ?? block.replica));
+  const nowMs = Date.now();
+  return blocks.flatMap(({ bytes }) => firstStampMs(bytes) ?? []).map((ms) => ms - nowMs);
+}
+
 /** A device: a disk that outlives its sessions. */
 export class Device {
   constructor(readonly server: TestServer | null, readonly disk = new MemoryDisk()) {}
@@ -81,8 +99,8 @@ export class Device {
   storage(): FaultyStorage { return new FaultyStorage(new MemoryStorage(this.disk)); }
 
   open(options: OpenOptions & OpenParts = {}): Promise<Client> {
-    const { locks, channel, ports, retryMs = [20], ...rest } = options;
-    return openWith({ storage: this.storage(), ...(this.server && { server: this.server.transport }), ...rest }, { locks, channel, ports, retryMs });
+    const { locks, channel, ports, clock, retryMs = [20], ...rest } = options;
+    return openWith({ storage: this.storage(), ...(this.server && { server: this.server.transport }), ...rest }, { locks, channel, ports, clock, retryMs });
   }
 }
 
@@ -115,6 +133,17 @@ export class World {
   async close(): Promise<void> {
     for (const client of this.clients) await client.close();
     await this.server.close();
+  }
+}
+
+/** Runs `edit` under a clock an hour ahead, one that nobody sets right: the server refuses what it stamps. */
+export function inAnHour<T>(document: Document<any>, edit: () => T): T {
+  const { clock } = document;
+  document.clock = { now: () => clock.now() + 3_600_000 };
+  try {
+    return edit();
+  } finally {
+    document.clock = clock;
   }
 }
 

@@ -3,6 +3,7 @@
 // A frozen tab keeps its locks and its socket, and nothing runs in it: what comes waits until it thaws. A killed one says
 // no goodbye; the browser takes its locks and the network closes its socket.
 
+import type { ClockPort } from '../../core/clock.js';
 import type { ConnectionPorts } from '../../sync/ports.js';
 import { systemPorts } from '../../sync/ports.js';
 import type { TabChannel } from '../../sync/tabs-connection.js';
@@ -21,7 +22,7 @@ export class Browser {
 
   constructor(readonly world: World, readonly device: Device = world.device()) {}
 
-  async open(options: { connect?: boolean } = {}): Promise<Tab> {
+  async open(options: { connect?: boolean; clock?: ClockPort } = {}): Promise<Tab> {
     const tab = new Tab(this);
     const storage = this.device.storage();
     tab.client = await this.world.open(this.device, { storage, locks: tab.locks as LockManager, channel: tab.channel, ports: tab.ports, ...options });

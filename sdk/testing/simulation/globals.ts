@@ -14,6 +14,7 @@ type Timer = { happening: Happening; unref(): Timer; ref(): Timer };
 export function enterSimulation(timeline: Timeline, random: Random): () => void {
   const real = saved(globalThis, ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'queueMicrotask']);
   const realDate = saved(Date, ['now']);
+  const realPerformance = saved(performance, ['now']);
   const realMath = saved(Math, ['random']);
   const realMicrotask = globalThis.queueMicrotask;
   // Thousands of refusals a second, and nobody reads where they came from.
@@ -36,12 +37,14 @@ export function enterSimulation(timeline: Timeline, random: Random): () => void 
     }),
   });
   Date.now = () => owner().wallMs;
+  performance.now = () => timeline.nowMs;
   Math.random = () => chance.unit();
   const takeCrypto = fakeCrypto(ids);
   return () => {
     Object.assign(globalThis, real);
     Error.stackTraceLimit = stackTraceLimit;
     Object.assign(Date, realDate);
+    Object.assign(performance, realPerformance);
     Object.assign(Math, realMath);
     takeCrypto();
   };
