@@ -229,6 +229,25 @@ describe('what was sent once', () => {
     expect(ahead.document('d').get()).toEqual({ a: 'sent, and not heard of' });
   });
 
+  it('is never stamped again, also when it was written before the server was there', async () => {
+    const device = world.device();
+    const first = await openOff(0, device, false);
+    await first.document('d').set('a', 'sent, and not heard of').durable;
+    const sent = splitUpdate(first.document('d').export()).map(({ bytes }) => bytes);
+    first.status.subscribe(() => { world.server.mute ||= first.status.get().connection === 'live'; });
+    first.connect();
+    await until('it is live', () => world.server.mute);
+    await pause(50);
+    expect(first.pending).toBe(1);
+    await first.close();
+    world.server.cut();
+    world.server.mute = false;
+    const [ahead, right] = [await openOff(year, device), await openOff(0)];
+    await ahead.synced();
+    await world.agree('d', [ahead, right]);
+    for (const client of [ahead, right]) expect(splitUpdate(client.document('d').export()).map(({ bytes }) => bytes)).toEqual(sent);
+  });
+
   it('by others, and handed in by the app, keeps their stamps', async () => {
     const other = await openOff(-year, undefined, false);
     await other.document('d').set('title', 'other').durable;
