@@ -201,6 +201,8 @@ export class Connection implements SocketEvents, Author {
 
   /** Something was decided anew: of this user, or of what it follows. */
   async checkAgain(): Promise<void> {
+    // At once: what is pushed from now on is looked at anew.
+    this.permits?.forget();
     if (this.identity === null || this.state.phase !== 'open') return;
     const { tokensBeforeMs, socketsBeforeMs } = await this.context.access!.dismissalOf(this.identity.user);
     if (this.identity.issuedMs < tokensBeforeMs) {
