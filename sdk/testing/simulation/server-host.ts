@@ -47,7 +47,7 @@ export class ServerHost {
     process.clockOffsetMs = this.#clockOffsetMs;
     const store = wrap(new ServerStore(this.log, process, fates), process);
     process.schedule(0, 'starting', async () => {
-      const server = await createServer({ store, network: noNetwork, log: silentLog, now: () => process.wallMs, console: false, limits: { headCheckMs: 0, ...limits } });
+      const server = await createServer({ store, network: noNetwork, log: silentLog, now: () => process.wallMs, console: false, metrics: false, limits: { headCheckMs: 0, ...limits } });
       this.#server = server;
       network.listening = { process, accept: (link) => server.accept(link) };
     });
