@@ -18,4 +18,8 @@ export const foundSeeds: readonly { seed: number; was: string }[] = [
 ];
 
 /** Seeds that break a promise today, and what is seen. They are left out of the test's range until they are mended. */
-export const openSeeds: ReadonlyMap<number, string> = new Map();
+export const openSeeds: ReadonlyMap<number, string> = new Map([
+  [379082900, 'a device ends up showing a document otherwise than the log'],
+  [379083094, 'a device stays live with writes that are never acked, after four were refused'],
+  [379083193, 'everything comes to rest 77 seconds after the last trouble, not within 60: a long document on a slow network'],
+]);
