@@ -340,6 +340,23 @@ describe('two writers under one replica id', () => {
     expect((await room.describe()).data).toEqual({ x: 'goes on' });
   });
 
+  it('make that all of the later one is refused, until it subscribes again', async () => {
+    const room = await openRoom('a', contextOf());
+    const original = new Writer();
+    const [copy, other, fresh] = [new Writer(original.replica), new Writer('00000000000000bb'), new Writer('00000000000000cc')];
+    const bob = new TestAuthor('bob');
+    await room.push(new TestAuthor('ada'), original.set('x', 'original'));
+    const known = other.set('y', 'before it');
+    await room.push(bob, known);
+    await room.push(bob, join(copy.set('x', 'copy'), known, other.set('y', 'may build on the copy')));
+    room.enter(bob);
+    await room.push(bob, join(other.set('y', 'still builds on it'), fresh.set('z', 'does not')));
+    expect(bob.rejections.map(({ code, replica, seqFrom }) => [code, replica, seqFrom])).toEqual([
+      ['replica_conflict', copy.replica, 1], ['replica_conflict', other.replica, 2], ['replica_conflict', other.replica, 3],
+    ]);
+    expect((await room.describe()).data).toEqual({ x: 'original', y: 'before it', z: 'does not' });
+  });
+
   it.each(['longer', 'shorter'])('are told apart when the batch of one is %s than that of the other', async (which) => {
     const room = await openRoom('a', contextOf());
     const original = new Writer();

@@ -97,7 +97,8 @@ export class Room implements CommitSink<Pending> {
   private failuresInARow = 0;
   private isAbandoned = false;
   private isClosed = false;
-  private readonly conflicted = new WeakMap<Author, Set<ReplicaId>>();
+  /** Authors that wrote under an id of another: under which, and whether all else they have may build on that. */
+  private readonly conflicts = new WeakMap<object, { replicas: Set<ReplicaId>; isOpen: boolean }>();
   private readonly leaveBus: () => void;
 
   /** @throws HeadwaterError when the document cannot be loaded whole */
@@ -124,6 +125,8 @@ export class Room implements CommitSink<Pending> {
 
   enter(listener: object): void {
     this.listeners.add(listener);
+    const conflict = this.conflicts.get(listener);
+    if (conflict) conflict.isOpen = false;
   }
 
   /** Everybody else hears that the listener's replicas are gone. */
@@ -228,7 +231,8 @@ export class Room implements CommitSink<Pending> {
       if (push.hasFailed) return;
       const bytes = push.bytes.subarray(block.offset, block.offset + block.length);
       const known = this.state.seqOf(block.replica);
-      if (this.conflicted.get(push.author)?.has(block.replica)) this.rejectConflict(push, block);
+      const conflict = this.conflicts.get(push.author);
+      if (conflict?.replicas.has(block.replica) || (conflict?.isOpen && block.seqTo > known)) this.rejectConflict(push, block);
       else if (block.seqTo <= known) yield* this.repeat(push, block, bytes);
       else if (!push.mayWrite) yield* this.forbid(push, block, bytes);
       // An author never cuts its ops anew: what begins inside a logged batch is another writer's.
@@ -377,10 +381,16 @@ export class Room implements CommitSink<Pending> {
     }
   }
 
-  /** Two writers under one id. Nothing is logged: these seqs are taken, and what follows builds on the wrong ones. */
+  /**
+   * Two writers under one id. Nothing is logged: these seqs are taken, and what follows builds on the wrong ones, under
+   * whatever id, until the author subscribes again: then it has heard of it.
+   */
   private rejectConflict(push: Push, { replica, seqFrom, seqTo }: Block): void {
-    const replicas = this.conflicted.get(push.author) ?? new Set();
-    this.conflicted.set(push.author, replicas.add(replica));
+    const conflict = this.conflicts.get(push.author) ?? { replicas: new Set(), isOpen: true };
+    // What comes late under an id that it has heard of says nothing about the rest.
+    conflict.isOpen ||= !conflict.replicas.has(replica);
+    conflict.replicas.add(replica);
+    this.conflicts.set(push.author, conflict);
     this.context.refused('replica_conflict');
     push.author.rejected(this.document, {
       replica, seqFrom, seqTo, code: 'replica_conflict', message: 'another writer used this replica id: take a new one and write it again',

@@ -1,156 +1,168 @@
 // Two writers under one replica id, as after a copied profile: the later one takes a new id and writes again.
 //
-// The server's log has the other's ops under the numbers of ours, so ours must go, and cannot be sent as they are. What
-// they did is what the document shows beyond them: that difference is written as new ops, under an id of our own.
+// The server's log has the other's ops under the numbers of ours, so ours must go, and cannot be sent as they are. The log
+// decides: it is read from its beginning, and the document is built anew of it. Of what this device holds beyond it, what
+// was refused, or lies where the log has other ops, is made again as changes (changes.ts), under an id of our own.
 //
-// Each tab of the device holds the same ops, and each does this, one after another; the device's storage tells which were
-// written again before, and each is once.
+// Each tab of the device does this, one after another; the device's storage tells which were written again before, and
+// each is once.
 
 import { joinBytes } from '../core/bytes.js';
-import { EngineDocument, Kind, rootContainer, type ElementName } from '../core/document.js';
+import { EngineDocument } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
-import type { JsonValue } from '../core/values.js';
 import type { StoredDocument } from '../storage/storage.js';
-import { nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
-import { spliceBetweenValues } from './delta.js';
+import { isOverlapping, isSameBytes, nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
+import { describe, renameIn, writeChanges, type Change, type Rename } from './changes.js';
 import type { Taking } from './refusals.js';
-import { buildDocument, storedBlocks, withVoids, writtenAgain } from './stored-form.js';
+import { allBlocks, blocksOfAgain, buildDocument, storedBlocks, writtenAgain } from './stored-form.js';
+
+/** What an exchange knows when all that it sent is answered. */
+export interface Conflict {
+  /** The server's log, from its beginning. */
+  log: readonly Block[];
+  /** Own batches that were refused for the conflict, or not sent since. */
+  refused: readonly Block[];
+  /** That of what is written now: nobody else sends it. */
+  replica: ReplicaId;
+}
+
+export interface WrittenAgain {
+  /** New ops that the log has not, this tab's and others'. */
+  blocks: Block[];
+  /** Old ones that were not stored yet. */
+  unstored: Block[];
+  /** Each old batch, and the last of those in its stead. */
+  pairs: (readonly [Block, Block | undefined])[];
+}
+
+const nobody = 'f'.repeat(16);
+/** A tab that took longer to read may have been frozen, and another have done its work meanwhile. */
+const readMs = 1000;
 
 /**
- * Replaces own ops by new ones of `fresh`, in the document and in what is stored; one storage step.
+ * Builds the document of the log, and replaces own ops by new ones of `fresh`; one storage step.
  *
  * The new ones go into one record with a void for each of the old ones, which says that these were written again (see
  * `storedBlocks`), and nothing is sent before that is on the disk: so whenever the device dies, either the old ones are
  * there or the new ones.
  *
- * @param takeOurs  takes the old ones out of whatever still holds them, and those that another tab has written again; called
- *   once nothing more can be added to them
- * @returns null when the device cannot be read now, and nothing has happened
+ * @param take  what is known; called once nothing more can be added to it. Null: not enough
+ * @returns null when not enough is known, or the device cannot be read now, and nothing has happened
  */
-export async function writeAgain(taking: Taking, takeOurs: (isGone: (block: Block) => boolean) => readonly Block[], fresh: ReplicaId): Promise<WrittenAgain | null> {
-  const { document, storage, recorder, position } = taking;
-  const stored = await storage.load(document.id);
+export async function writeAgain(taking: Taking, take: () => Conflict | null, fresh: ReplicaId): Promise<WrittenAgain | null> {
+  const { document, recorder } = taking;
+  const stored = await loadInTime(taking);
   if (document.isClosed || !taking.canRead()) return null;
   taking.flush();
-  const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
+  const conflict = take();
+  if (!conflict) return null;
+  const { log } = conflict;
+  const written = [...allBlocks(stored), ...recorder.unstored, ...conflict.refused].filter(isFirst());
   const done = writtenAgain(stored);
-  const isGone = ({ replica, seqFrom }: Block) => done.has(nameOf(replica, seqFrom));
-  const ours = takeOurs(isGone);
-  const gone = ours.filter(isGone);
-  const left = ours.filter((block) => !gone.includes(block));
-  const voids = new Map(left.map((block) => [nameOf(block.replica, block.seqFrom), voidFor(block)]));
-  const voidOf = (block: Block) => (block.kind === 'batch' ? voids.get(nameOf(block.replica, block.seqFrom)) : undefined);
-  const engine = buildDocument(fresh, stored.snapshot, blocks.filter((block) => !voidOf(block)), position.committed);
-  // Ops that peers made upon the other writer's wait in `engine` for those; here they stand on the voids. What they did is not ours.
-  // What another tab wrote in the place of what is gone may not have come yet, and what is gone is still shown.
-  const shown = blocks.filter(({ kind, replica, seqTo }) => kind === 'snapshot' || seqTo <= document.engine.seqOf(replica));
-  const before = buildDocument(fresh, stored.snapshot, [...shown.map((block) => voidOf(block) ?? block), ...gone], position.committed);
-  writeDifference(engine, before, document.engine, document.clock.now());
-  before.free();
-  document.rebuild(engine);
-  position.forget();
-  const again = splitUpdate(document.take() ?? new Uint8Array(0));
-  if (left.length > 0) {
-    // Never one block alone: that would be a void, or a batch, like any other.
-    const record = joinBytes([...voids.values(), ...(again.length > 0 ? again : voids.values())].map(({ bytes }) => bytes));
-    await storage.append([{ document: document.id, records: [record], cursor: taking.cursor() ?? undefined }], { strict: true });
-    await taking.durable();
+  const isInLog = finder(log, isSame);
+  const isGone = (block: Block) => block.kind === 'batch' && done.has(nameOf(block.replica, block.seqFrom)) && !isInLog(block);
+  const gone = written.filter(isGone);
+  const ours = oursOf(written.filter((block) => block.kind === 'batch' && !isInLog(block) && !isGone(block)), conflict);
+  const isOurs = finder(ours, isSame);
+  // The log's where ours stand came later, if they came: ours were not made upon these.
+  const isInPlace = finder([...ours, ...gone], isOverlapping);
+  const changes = describe(stored.snapshot, inOrder(stored.snapshot, written.filter((block) => !isInLog(block) || !isInPlace(block))), [...ours, ...gone]);
+  const changesOf = ({ replica, seqFrom }: Block) => changes.get(nameOf(replica, seqFrom)) ?? [];
+  // What others of the device have made again. What they have still to make again comes when they have.
+  const again = blocksOfAgain(stored).filter((block) => !isInLog(block) && !isOurs(block) && !isGone(block));
+  const unstored = recorder.unstored.filter((block) => !isOurs(block));
+  // Another tab made these upon the log's.
+  const unread = ours.filter((block) => changesOf(block).length === 0);
+  if (unread.length > 0) for (const [name, made] of describe(stored.snapshot, inOrder(stored.snapshot, [...log, ...again, ...unread]), unread)) changes.set(name, made);
+  const engine = buildDocument(fresh, stored.snapshot, [...log, ...again, ...unstored], taking.position.committed);
+  const renames = gone.flatMap(changesOf).flatMap(nameless);
+  for (const block of ours) {
+    renameIn(changesOf(block), renames);
+    renames.push(...writeChanges(engine, changesOf(block), document.clock.now()));
   }
-  const byOthers = new Set(gone.map((block) => done.get(nameOf(block.replica, block.seqFrom))?.replica));
-  return {
-    blocks: [...blocks.filter(({ kind, replica }) => kind === 'batch' && byOthers.has(replica)), ...again],
-    pairs: [...gone.map((block) => [block, done.get(nameOf(block.replica, block.seqFrom))] as const), ...left.map((block) => [block, again.at(-1)] as const)],
+  const taken = recorder.takeOurs(isOurs);
+  document.rebuild(engine);
+  const made = splitUpdate(document.take() ?? new Uint8Array(0));
+  const isStored = finder(storedBlocks(stored).filter((block) => !isOurs(block)), isSame);
+  await keep(taking, ours, made, log.filter((block) => !isStored(block)));
+  const pairOf = (block: Block, end = made.at(-1)) => [block, end] as const;
+  return { blocks: [...again, ...made], unstored: taken, pairs: [...gone.map((block) => pairOf(block, done.get(nameOf(block.replica, block.seqFrom)))), ...ours.map((block) => pairOf(block))] };
+}
+
+/** Under the names of what another tab has made again stand others' elements in the log. Nothing is found by such a name. */
+function nameless(change: Change): Rename[] {
+  if (change.kind !== 'text' && change.kind !== 'list') return [];
+  const places = change.splices.flatMap(({ fresh }) => fresh);
+  return places.map((old) => ({ path: change.path, old, fresh: { ...old, replica: nobody } }));
+}
+
+/** Each behind what it builds on, so that what one changes is its own; those that build on something missing are left out. */
+function inOrder(snapshot: Uint8Array | null, blocks: readonly Block[]): Block[] {
+  const engine = new EngineDocument(nobody);
+  if (snapshot) engine.apply(snapshot);
+  const ordered: Block[] = [];
+  const isIn = (block: Block) => {
+    try {
+      engine.apply(block.bytes, { wait: false });
+      return ordered.push(block) > 0;
+    } catch {
+      return false;
+    }
   };
+  for (let [left, before] = [[...blocks], Infinity]; left.length < before;) [left, before] = [left.filter((block) => !isIn(block)), left.length];
+  engine.free();
+  return ordered;
 }
 
-export interface WrittenAgain {
-  /** The new ops, this tab's and others'. */
-  blocks: Block[];
-  /** Each old batch, and the last of those in its stead. */
-  pairs: (readonly [Block, Block | undefined])[];
-}
-
-/** The same for own ops that nobody has seen and that nothing holds any more but the document. @returns the new ops, to be stored */
-export function writeElsewhere({ document, recorder, position }: Taking, stored: StoredDocument, fresh: ReplicaId): Block[] {
-  const blocks = withVoids([...storedBlocks(stored), ...recorder.unstored]);
-  const engine = buildDocument(fresh, stored.snapshot, blocks, position.committed);
-  const before = buildDocument(fresh, stored.snapshot, blocks, position.committed);
-  writeDifference(engine, before, document.engine, Date.now());
-  before.free();
-  document.rebuild(engine);
-  return splitUpdate(document.take() ?? new Uint8Array(0));
-}
-
-/** Writes into `target` what it takes to go from what `before` shows to what `shown` shows. `shown` has everything `before` has. */
-export function writeDifference(target: EngineDocument, before: EngineDocument, shown: EngineDocument, nowMs: number): void {
-  const containers = shown.containers();
-  const pathOf = (number: number): string[] => (number === rootContainer ? [] : [...pathOf(containers[number].parent), containers[number].key]);
-  containers.forEach(({ kind, exists }, number) => {
-    if (!exists && number !== rootContainer) return;
-    const at = target.container(pathOf(number), kind);
-    const was = before.container(pathOf(number), kind);
-    if (kind === Kind.Map) writeMap(target, at, before, was, shown, number, nowMs);
-    else if (kind === Kind.Text) writeText(target, at, before, was, shown, number);
-    else if (kind === Kind.List) writeList(target, at, before, was, shown, number);
-    else if (kind === Kind.Counter) writeCounter(target, at, shown.counterValue(number) - before.counterValue(was));
-    else if (kind === Kind.Set) writeSet(target, at, before, was, shown, number);
-  });
-}
-
-function writeMap(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number, nowMs: number): void {
-  for (const key of shown.mapKeys(number)) {
-    const value = shown.mapGet(number, key);
-    if (JSON.stringify(value) !== JSON.stringify(before.mapGet(was, key))) target.mapSet(at, key, value, nowMs);
-  }
-  for (const key of before.mapKeys(was)) if (shown.mapGet(number, key) === undefined) target.mapDelete(at, key, nowMs);
-}
-
-/** By the names of the elements: what is in between, and what was deleted, may be others' and must stay theirs. O(length log length) */
-function writeText(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
-  const seen = new Set<string>();
-  const length = shown.textLength(number);
-  for (let i = 0, from = 0, place = 0; i <= length; i++) {
-    const element = i < length ? shown.textElement(number, i)! : null;
-    if (element) seen.add(keyOf(element));
-    if (element && before.textResolve(was, element, true) === -1) continue;
-    if (from < i) target.textInsert(at, place, shown.textRead(number, from, i));
-    from = i + 1;
-    // Next to the last neighbour that is there too; what waits for the log is not.
-    if (element) place = Math.max(target.textResolve(at, element, true), 0) || place;
-  }
-  for (let i = 0; i < before.textLength(was); i++) {
-    const element = before.textElement(was, i)!;
-    if (!seen.has(keyOf(element))) deleteElement(target, at, element);
+async function loadInTime({ document, storage }: Taking): Promise<StoredDocument> {
+  for (;;) {
+    const startedMs = Date.now();
+    const stored = await storage.load(document.id);
+    if (Date.now() - startedMs < readMs) return stored;
   }
 }
 
-/** Unless it is not here, or no longer. The second half of a pair goes with the first. */
-function deleteElement(target: EngineDocument, at: number, element: ElementName): void {
-  const index = target.textResolve(at, element, false);
-  const found = index === -1 || index >= target.textLength(at) ? null : target.textElement(at, index);
-  if (!found || keyOf(found) !== keyOf(element)) return;
-  const isPair = (target.textRead(at, index, index + 1).charCodeAt(0) & 0xfc00) === 0xd800;
-  target.textDelete(at, index, isPair ? 2 : 1);
+/** In this order: what a record writes again is taken out of what stands before it, the log's under the same names too. */
+async function keep({ document, storage, cursor, durable }: Taking, ours: readonly Block[], made: readonly Block[], log: readonly Block[]): Promise<void> {
+  const voids = ours.map(voidFor);
+  // Never one block alone: that would be a void, or a batch, like any other.
+  const again = joinBytes([...voids, ...(made.length > 0 ? made : voids)].map(({ bytes }) => bytes));
+  const records = [...(ours.length > 0 ? [again] : []), ...log.map(({ bytes }) => bytes)];
+  await storage.append([{ document: document.id, records, cursor: cursor() ?? undefined }], { strict: true });
+  await durable();
 }
 
-function keyOf({ replica, elem }: ElementName): string { return nameOf(replica, elem); }
-
-/** What was moved is deleted and inserted: items have other names under another id. Where some wait for the log, nothing is deleted. */
-function writeList(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
-  const splice = spliceBetweenValues(valuesOf(before, was), valuesOf(shown, number));
-  if (!splice) return;
-  const length = target.listLength(at);
-  if (length === before.listLength(was)) target.listDelete(at, splice.index, splice.deleted);
-  target.listInsert(at, Math.min(splice.index, length), splice.inserted);
+/** Of batches that are not in the log: those that never will be; of the rest the server has still to say. What a snapshot of the log may hold is, unless it was refused. */
+function oursOf(batches: readonly Block[], { log, refused, replica }: Conflict): Block[] {
+  const base = new EngineDocument(nobody);
+  for (const { kind, bytes } of log) if (kind === 'snapshot') base.apply(bytes);
+  const isRefused = finder(refused, isSame);
+  const isTaken = finder(log, isOverlapping);
+  const ours = batches.filter((block) => isRefused(block) || isTaken(block) || (block.replica === replica && block.seqTo > base.seqOf(block.replica)));
+  base.free();
+  return ours;
 }
 
-function valuesOf(document: EngineDocument, number: number): JsonValue[] { return document.listRead(number, 0, document.listLength(number)); }
-
-function writeCounter(target: EngineDocument, at: number, step: number): void {
-  if (step !== 0) target.counterAdd(at, step);
+/** Whether one of `blocks` is the like of another. */
+function finder(blocks: readonly Block[], isAlike: (a: Block, b: Block) => boolean): (block: Block) => boolean {
+  const ofReplica = new Map<ReplicaId, Block[]>();
+  for (const block of blocks) {
+    const known = ofReplica.get(block.replica);
+    if (known) known.push(block);
+    else ofReplica.set(block.replica, [block]);
+  }
+  return (block) => ofReplica.get(block.replica)?.some((each) => isAlike(each, block)) ?? false;
 }
 
-function writeSet(target: EngineDocument, at: number, before: EngineDocument, was: number, shown: EngineDocument, number: number): void {
-  for (const value of shown.setValues(number)) if (!before.setHas(was, value)) target.setAdd(at, value);
-  for (const value of before.setValues(was)) if (!shown.setHas(number, value)) target.setDelete(at, value);
+function isSame(a: Block, b: Block): boolean { return a.seqFrom === b.seqFrom && isSameBytes(a.bytes, b.bytes); }
+
+/** For a filter that leaves out what came before. */
+function isFirst(): (block: Block) => boolean {
+  const seen = new Map<string, Block[]>();
+  return (block) => {
+    const name = nameOf(block.replica, block.seqFrom);
+    const known = seen.get(name) ?? [];
+    seen.set(name, [...known, block]);
+    return !known.some((each) => isSame(each, block));
+  };
 }

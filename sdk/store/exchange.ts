@@ -40,8 +40,13 @@ export class Exchange {
   #pendingOps = 0;
   #isOpen = false;
   #hasStartedOver = false;
-  /** Replicas of ours that somebody else wrote under too, until our ops are written again. */
+  /** Replicas of ours that somebody else wrote under too, until our ops are written again. Nothing is sent as long. */
   readonly #conflicts = new Set<ReplicaId>();
+  /** What is to be written again then: refused for it, or held back. */
+  #refusedForIt: Block[] = [];
+  /** The log, read from its beginning then; null before everything that was sent is answered. */
+  #log: Block[] | null = null;
+  #logCursor: { epoch: string; lsn: number } | null = null;
   /** What the server had when it last answered a subscribe, and what has come since. */
   #served: Map<ReplicaId, number>;
   /** The log is left alone until the server has said what became of those of our ops that it has. */
@@ -78,7 +83,7 @@ export class Exchange {
 
   /** Everything has been answered, and nothing waits, nor may lie where it could not be read. */
   get isSettled(): boolean {
-    return this.#unacked.isEmpty && this.#stranded.length === 0 && this.refusals.open.length === 0 && this.withheld.batches.length === 0
+    return this.#unacked.isEmpty && this.#conflicts.size === 0 && this.#stranded.length === 0 && this.refusals.open.length === 0 && this.withheld.batches.length === 0
       && !this.#host.isUnread(this.document.id);
   }
 
@@ -98,7 +103,8 @@ export class Exchange {
 
   /** The last un-acked seq of each replica. */
   get ends(): Map<ReplicaId, number> {
-    return new Map([...this.#unacked.ends(), ...this.withheld.batches.map(({ replica, seqTo }): [ReplicaId, number] => [replica, seqTo])]);
+    const waiting = [...this.withheld.batches, ...this.#refusedForIt];
+    return new Map([...this.#unacked.ends(), ...waiting.map(({ replica, seqTo }): [ReplicaId, number] => [replica, seqTo])]);
   }
 
   /** Own ops were made, or answered. */
@@ -120,6 +126,7 @@ export class Exchange {
   /** The server is to be reached another way. */
   again(): void {
     this.#isHeldUp = false;
+    if (this.#log) this.#log = [];
     if (this.#isOpen && this.#host.hasServer) this.#host.startSync(this.document.id, this.cursor, this.#unacked.list());
   }
 
@@ -149,6 +156,7 @@ export class Exchange {
   }
 
   #send(batches: readonly Block[]): void {
+    if (this.#conflicts.size > 0) return void this.#refusedForIt.push(...batches);
     if (this.#host.hasServer) this.#unacked.add(batches);
     if (this.#isOpen && batches.length > 0) this.#host.push(this.document.id, batches);
   }
@@ -242,11 +250,14 @@ export class Exchange {
   receive(bytes: Uint8Array, cursor: { epoch: string; lsn: number }): void {
     const blocks = splitUpdate(bytes);
     for (const { replica, seqTo } of blocks) this.#served.set(replica, Math.max(seqTo, this.#served.get(replica) ?? 0));
+    if (this.#conflicts.size > 0) return this.#readLog(blocks, cursor);
     this.#isHeldUp ||= blocks.some((block) => (block.kind === 'snapshot' ? this.#isAnswerDue : this.#isAnothers(block)));
     if (this.#isHeldUp && bytes.length > 0) return;
     const news = blocks.filter((block) => !this.#holds(block));
     const voids = blocks.filter((block) => block.kind === 'void' && this.#holds(block));
     const unheard = voids.flatMap((block) => this.#unheardOf(block));
+    // Somebody else writes under our id: before our next number is given out twice.
+    if (news.some(({ replica }) => replica === this.document.replica)) this.#takeNewReplica();
     try {
       if (news.length > 0) this.document.receive(bytes);
     } catch (error) {
@@ -270,7 +281,7 @@ export class Exchange {
 
   /** The server has ops under the names of un-acked ones of ours. */
   get #isAnswerDue(): boolean {
-    return this.#unacked.list().some(({ replica, seqFrom }) => !this.#conflicts.has(replica) && seqFrom <= (this.#served.get(replica) ?? 0));
+    return this.#unacked.list().some(({ replica, seqFrom }) => seqFrom <= (this.#served.get(replica) ?? 0));
   }
 
   /** A batch that is ours by its name, and not by its bytes; or that cuts our seqs in another way: an author never cuts its ops anew. */
@@ -286,8 +297,8 @@ export class Exchange {
   /** An answer came. What was refused is taken back before the log goes on. */
   #answered(): void {
     this.#recorder.cursorMoved();
-    if (this.#conflicts.size > 0) void this.#recorder.step(() => this.#writeAgain());
-    if (!this.#isHeldUp || this.#isAnswerDue || this.#conflicts.size > 0) return;
+    if (this.#conflicts.size > 0) return this.#goOn();
+    if (!this.#isHeldUp || this.#isAnswerDue) return;
     void this.#recorder.step(async () => {
       if (!this.#isHeldUp) return;
       this.#hasStartedOver = false;
@@ -317,13 +328,15 @@ export class Exchange {
     this.#unlogged = this.#unlogged.filter((block) => isAbove(version, block));
     if (!this.#unacked.isEmpty) this.#offerUnlogged();
     // It has ops under our id that we have not: they were lost here. No number may be given out twice.
-    if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) {
-      this.#flush();
-      this.document.setReplica(this.#host.newReplica());
-    }
+    if ((version.get(this.document.replica) ?? 0) > this.#knownSeq(this.document.replica)) this.#takeNewReplica();
     this.#served = new Map(version);
     this.position.promise(version);
     this.#afterProgress();
+  }
+
+  #takeNewReplica(): void {
+    this.#flush();
+    this.document.setReplica(this.#host.newReplica());
   }
 
   #afterProgress(): void {
@@ -333,6 +346,7 @@ export class Exchange {
 
   /** Once live we must hold what the server had. If not, our position was not one of this log, or a record of ours is gone. */
   #checkPromise(): void {
+    if (this.#conflicts.size > 0) return this.#goOn();
     if (!this.#isOpen || this.#isHeldUp || !this.position.isPromised || !this.#host.isLive(this.document.id)) return;
     if (!this.position.settle((replica) => this.#knownSeq(replica))) this.#startOver();
   }
@@ -351,10 +365,9 @@ export class Exchange {
 
   rejected(rejection: Rejection): void {
     if (rejection.code === 'not_authorized') return this.#forbidden(rejection);
-    const batch = this.#unacked.find(rejection.replica, rejection.seqFrom);
+    if (rejection.code === 'replica_conflict') return this.#resolveConflict(rejection);
+    const batch = this.#unacked.take(rejection.replica, rejection.seqFrom);
     if (!batch) return;
-    if (rejection.code === 'replica_conflict') return this.#resolveConflict(batch);
-    this.#unacked.take(batch.replica, batch.seqFrom);
     this.count(-opsOf(batch));
     this.refusals.take(batch, rejection);
     this.#answered();
@@ -371,12 +384,37 @@ export class Exchange {
     this.#answered();
   }
 
-  /** Our un-acked ops under that id become ops of a new one; the log is taken in again, with the other writer's ops. */
-  #resolveConflict({ replica }: Block): void {
-    if (this.#conflicts.has(replica)) return;
+  /** Also where this tab has not that batch, or no longer: what it shows may be of another than the log. */
+  #resolveConflict({ replica, seqFrom }: Rejection): void {
+    const batch = this.#unacked.take(replica, seqFrom);
+    if (batch) this.#refusedForIt.push(batch);
+    this.conflict(replica);
+    this.#answered();
+  }
+
+  /** Somebody else wrote under this id too. */
+  conflict(replica: ReplicaId): void {
     this.#conflicts.add(replica);
     this.position.conflict(replica, true);
-    void this.#recorder.step(() => this.#writeAgain());
+  }
+
+  /** First all answers, since what is acked is not written again; then the log; then, when it is whole, what is left. */
+  #goOn(): void {
+    // What was acked behind something that is not here any more.
+    this.count(-this.#unacked.settle(new Map()));
+    if (!this.#unacked.isEmpty) return;
+    if (this.#log) return void this.#recorder.step(() => this.#writeAgain());
+    this.#log = [];
+    this.#hasStartedOver = false;
+    this.#startOver();
+  }
+
+  #readLog(blocks: readonly Block[], cursor: { epoch: string; lsn: number }): void {
+    // Empty, it says that another log begins.
+    if (blocks.length === 0) this.#log &&= [];
+    this.#log?.push(...blocks);
+    this.#logCursor = cursor;
+    this.#afterProgress();
   }
 
   /** The device, which could not be read, can be. */
@@ -386,31 +424,39 @@ export class Exchange {
     void this.#recorder.step(() => this.#writeAgain());
   }
 
-  /** All ids that are known to conflict at once: what was written under one may stand on what was written under another. */
   async #writeAgain(): Promise<void> {
-    // The answers that are still to come may name more.
-    if (this.#conflicts.size === 0 || this.#isAnswerDue) return;
-    let replicas: ReplicaId[] = [];
-    const done = await this.#host.alone(this.document.id, () => writeAgain(this.#taking, (isGone) => {
-      replicas = [...this.#conflicts];
-      const isOurs = (block: Block) => this.#conflicts.has(block.replica) || isGone(block);
-      const ours = [...this.#unacked.list().filter(isOurs).map(({ replica, seqFrom }) => this.#unacked.take(replica, seqFrom)!), ...this.withheld.take(isOurs), ...this.#recorder.takeOurs(isOurs)];
-      this.count(-ours.reduce((ops, block) => ops + opsOf(block), 0));
-      return ours;
+    if (!this.#isLogRead) return;
+    let refused: Block[] = [];
+    const done = await this.#host.alone(this.document.id, () => writeAgain(this.#taking, () => {
+      if (!this.#isLogRead) return null;
+      refused = [...this.#refusedForIt.splice(0), ...this.withheld.take(({ replica }) => this.#conflicts.has(replica))];
+      return { log: this.#endConflict(), refused, replica: this.document.replica };
     }, this.#host.newReplica()));
     if (!done) return;
-    for (const replica of replicas) {
-      this.#conflicts.delete(replica);
-      this.position.conflict(replica, false);
-    }
+    this.count(-[...refused, ...done.unstored].reduce((ops, block) => ops + opsOf(block), 0));
     for (const [old, last] of done.pairs) {
       const ledger = this.#ledgers.of(old.replica);
       ledger.markDurable(old.seqTo);
       ledger.follow(this.#ledgers.of(last?.replica ?? old.replica), old.seqTo, last?.seqTo ?? 0);
     }
-    this.adopt(done.blocks.filter((block) => isAbove(this.position.committed, block)));
-    this.#hasStartedOver = false;
-    this.#startOver();
+    this.adopt(done.blocks);
+    this.#afterProgress();
+  }
+
+  get #isLogRead(): boolean {
+    return this.#isOpen && this.#conflicts.size > 0 && this.#log !== null && this.#unacked.isEmpty && this.position.isPromised
+      && this.#host.isLive(this.document.id) && this.position.isWithin(this.#log);
+  }
+
+  /** @returns the log; from now on we stand at its end */
+  #endConflict(): readonly Block[] {
+    const log = this.#log!;
+    for (const replica of this.#conflicts) this.position.conflict(replica, false);
+    for (const { kind, replica, seqTo } of log) if (kind !== 'snapshot') this.position.commit(replica, seqTo);
+    this.position.move(this.#logCursor!);
+    this.#conflicts.clear();
+    this.#log = null;
+    return log;
   }
 
   /** The clock was off: own ops that were not sent yet are stamped again. @returns those that were stored */

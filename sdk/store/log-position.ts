@@ -4,6 +4,8 @@ import { decodeVersion, encodeVersion } from '../core/codec.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Cursor } from '../storage/storage.js';
 import type { OwnBatch } from '../sync/connection.js';
+import { EngineDocument } from '../core/document.js';
+import type { Block } from './blocks.js';
 
 export class LogPosition {
   /** Per replica, the last seq the server is known to have committed, as an op or as a void. */
@@ -60,6 +62,17 @@ export class LogPosition {
   }
 
   promise(version: ReadonlyMap<ReplicaId, number>): void { this.#promised = version; }
+
+  /** Whether these blocks, and the snapshots among them, are all that was promised. O(blocks) */
+  isWithin(blocks: readonly Block[]): boolean {
+    const engine = new EngineDocument('f'.repeat(16));
+    try {
+      for (const { bytes } of blocks) engine.apply(bytes);
+      return [...this.#promised ?? []].every(([replica, seq]) => engine.seqOf(replica) >= seq);
+    } finally {
+      engine.free();
+    }
+  }
 
   get isPromised(): boolean { return this.#promised !== null; }
 

@@ -17,7 +17,7 @@ import { Exchange, type ExchangeRest } from './exchange.js';
 import { Ledgers, type Ledger } from './ledger.js';
 import { Recorder, type RecorderHost } from './recorder.js';
 import type { Refusal } from './rejected.js';
-import { applyBlocks, compactStored, isAbove, storedBlocks, unloggedIn } from './stored-form.js';
+import { applyBlocks, compactStored, conflictsIn, isAbove, storedBlocks, unloggedIn } from './stored-form.js';
 import type { Write } from './write.js';
 
 /** What a document's replication needs of its client. */
@@ -169,6 +169,7 @@ export class Replication implements Attachment {
       if (stored.snapshot) this.document.receive(stored.snapshot);
       const blocks = storedBlocks(stored);
       if (blocks.some(({ kind }) => kind === 'void')) refusals.noteVoids();
+      for (const replica of conflictsIn(blocks)) this.exchange.conflict(replica);
       applyBlocks(({ bytes }) => this.document.receive(bytes), blocks, committed);
       this.exchange.adopt(blocks.filter((block) => block.kind === 'batch' && isAbove(committed, block)));
       this.exchange.keepUnlogged(unloggedIn(blocks, committed));

@@ -6,7 +6,7 @@ import { HeadwaterError } from '../core/errors.js';
 import { EngineDocument } from '../core/document.js';
 import type { ReplicaId } from '../core/replica.js';
 import type { Storage, StoredDocument } from '../storage/storage.js';
-import { isOverlapping, nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
+import { isOverlapping, isSameBytes, nameOf, splitUpdate, voidFor, type Block } from './blocks.js';
 
 /** A version vector, or whatever else tells a replica's seq. */
 export type Version = Pick<ReadonlyMap<ReplicaId, number>, 'get'>;
@@ -40,19 +40,48 @@ function latest(blocks: readonly Block[]): Block[] {
   }, []);
 }
 
+/** The records in which own ops were written again: voids of the old ones, and the new ones. */
+function recordsOfAgain(stored: StoredDocument): Block[][] {
+  return stored.records.map(({ bytes }) => splitUpdate(bytes)).filter((blocks) => blocks.length > 1);
+}
+
 /** By the name of each batch that was written again: the last batch written in its stead, if it took any. */
 export function writtenAgain(stored: StoredDocument): Map<string, Block | undefined> {
-  const records = stored.records.map(({ bytes }) => splitUpdate(bytes)).filter((blocks) => blocks.length > 1);
-  return new Map(records.flatMap((blocks) => {
-    const last = blocks.filter(({ kind }) => kind !== 'void').at(-1);
+  return new Map(recordsOfAgain(stored).flatMap((blocks) => {
+    const last = blocksOf(blocks).at(-1);
     return blocks.filter(({ kind }) => kind === 'void').map((block) => [nameOf(block.replica, block.seqFrom), last] as const);
   }));
 }
 
+/** The batches that were written in the stead of others. */
+export function blocksOfAgain(stored: StoredDocument): Block[] { return recordsOfAgain(stored).flatMap(blocksOf); }
+
+/** Everything that is stored, in the order it was; what was written again and gone since, too. */
+export function allBlocks(stored: StoredDocument): Block[] {
+  return stored.records.flatMap(({ bytes }) => {
+    const blocks = splitUpdate(bytes);
+    return blocks.length > 1 ? blocksOf(blocks) : blocks;
+  });
+}
+
+function blocksOf(blocks: readonly Block[]): Block[] { return blocks.filter(({ kind }) => kind !== 'void'); }
+
 /** A record of several blocks is own ops that were written again (conflict.ts): those its voids name are gone, as are the voids. */
 function rewritten(before: Block[], blocks: readonly Block[]): Block[] {
   const gone = new Set(blocks.filter(({ kind }) => kind === 'void').map(({ replica, seqFrom }) => nameOf(replica, seqFrom)));
-  return [...before.filter(({ replica, seqFrom }) => !gone.has(nameOf(replica, seqFrom))), ...blocks.filter(({ kind }) => kind !== 'void')];
+  return [...before.filter(({ replica, seqFrom }) => !gone.has(nameOf(replica, seqFrom))), ...blocksOf(blocks)];
+}
+
+/** Replicas with different batches under one name: tabs have stored their own, and the log's. */
+export function conflictsIn(blocks: readonly Block[]): ReplicaId[] {
+  const known = new Map<string, Block>();
+  const isOther = (block: Block) => {
+    const name = nameOf(block.replica, block.seqFrom);
+    const first = known.get(name);
+    if (!first) known.set(name, block);
+    return first !== undefined && !isSameBytes(first.bytes, block.bytes);
+  };
+  return blocks.filter((block) => block.kind === 'batch' && isOther(block)).map(({ replica }) => replica);
 }
 
 /**
@@ -117,7 +146,7 @@ export async function compactStored(storage: Storage, id: string, replica: Repli
   const all = storedBlocks(stored);
   const unlogged = committed ? unloggedIn(all, committed) : [];
   const blocks = all.filter((block) => !unlogged.some((each) => isOverlapping(each, block)));
-  if (last === undefined || stored.quarantined > 0 || blocks.some((block) => committed && block.kind !== 'snapshot' && isAbove(committed, block))) return;
+  if (last === undefined || stored.quarantined > 0 || conflictsIn(blocks).length > 0 || blocks.some((block) => committed && block.kind !== 'snapshot' && isAbove(committed, block))) return;
   const engine = buildDocument(replica, stored.snapshot, blocks, everything);
   try {
     if (engine.waiting() > 0) return;

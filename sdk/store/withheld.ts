@@ -10,7 +10,7 @@ import type { ReplicaId } from '../core/replica.js';
 import type { Replacement } from '../storage/held.js';
 import type { StoredDocument } from '../storage/storage.js';
 import { isSameBytes, nameOf, splitUpdate, type Block } from './blocks.js';
-import { writeElsewhere } from './conflict.js';
+import { writeElsewhere } from './difference.js';
 import type { Taking } from './refusals.js';
 import type { ReplicationHost } from './replication.js';
 

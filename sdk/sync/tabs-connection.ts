@@ -56,6 +56,8 @@ interface Place { epoch: string; lsn: number; isLive: boolean; isBehind: boolean
 
 /** A tab that missed something asks again after this. */
 const behindMs = 1000;
+/** A tab that holds others up for longer is frozen. */
+const aloneMs = 3000;
 /** A timer that comes later than this was held up with its tab. */
 const lateMs = 500;
 
@@ -164,10 +166,15 @@ export class TabsConnection implements Line {
     this.#post({ type: 'presence', document, state });
   }
 
-  /** Runs `work` while no other tab is at the same with this document; where locks are denied, at once. */
+  /** Runs `work` while no other tab is at the same with this document, unless that one is frozen; where locks are denied, at once. */
   async alone<T>(document: string, work: () => Promise<T>): Promise<T> {
+    const name = `${this.#name}/alone/${document}`;
     let running: Promise<T> | undefined;
-    await this.#tabs.locks.request(`${this.#name}/alone/${document}`, () => (running = work()).catch(() => {})).catch(() => {});
+    const run = () => (running ??= work()).catch(() => {});
+    const steal = () => { if (!running) this.#tabs.locks.request(name, { steal: true }, run).catch(() => {}); };
+    const timer = this.#ports!.setTimer(steal, aloneMs);
+    await this.#tabs.locks.request(name, run).catch(() => {});
+    this.#ports!.clearTimer(timer);
     return running ?? work();
   }
 
