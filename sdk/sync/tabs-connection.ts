@@ -71,6 +71,8 @@ export class TabsConnection implements Line {
   /** As leader: the tabs that have a document open; and the tabs whose end is waited for. */
   readonly #openers = new Map<string, Set<ReplicaId>>();
   readonly #followers = new Set<ReplicaId>();
+  /** Tabs that have ended here: what the server still says of them was said before it heard. */
+  readonly #buried = new Set<ReplicaId>();
   #news: News[] = [];
   #status: ConnectionStatus = { connection: 'offline' };
   #aheadMs: number | null = null;
@@ -261,6 +263,7 @@ export class TabsConnection implements Line {
     connection?.dispose();
     this.#openers.clear();
     this.#followers.clear();
+    this.#buried.clear();
   }
 
   #again(isLeader: boolean): void {
@@ -289,6 +292,7 @@ export class TabsConnection implements Line {
   #meet(tab: ReplicaId): void {
     if (this.#followers.has(tab)) return;
     this.#followers.add(tab);
+    this.#buried.delete(tab);
     this.#tellTabs({ type: 'status', status: statusOf(this.#status) });
     if (this.#aheadMs !== null) this.#post({ type: 'clock', aheadMs: this.#aheadMs });
     const connection = this.#connection;
@@ -298,6 +302,7 @@ export class TabsConnection implements Line {
   /** In every document: something it said may have come after an earlier burial. */
   #bury(tab: ReplicaId): void {
     this.#followers.delete(tab);
+    this.#buried.add(tab);
     for (const document of [...this.#openers.keys()]) {
       this.#connection!.setPresence(document, null, tab);
       this.#tellTabs({ type: 'presence', document, replica: tab, state: null });
@@ -319,7 +324,9 @@ export class TabsConnection implements Line {
       subscribed: (document, version) => bring({ type: 'subscribed', document, version }),
       acked: (document, version) => bring({ type: 'acked', document, version }),
       rejected: (document, batch) => bring({ type: 'rejected', document, batch }),
-      presence: (document, replica, state, user) => bring({ type: 'presence', document, replica, state, ...(user && { user }) }),
+      presence: (document, replica, state, user) => {
+        if (!state || !this.#buried.has(replica)) bring({ type: 'presence', document, replica, state, ...(user && { user }) });
+      },
       status: (status) => bring({ type: 'status', status: statusOf(status) }),
       measured: (sample, isWelcome) => this.#host.measured?.(sample, isWelcome),
     };
