@@ -2,11 +2,10 @@
 
 import { HeadwaterError } from '../sdk/core/errors.js';
 import { Compaction } from './compaction.js';
+import { durationMs } from './duration.js';
 import { defaultLimits } from './limits.js';
 import { silentLog } from './log.js';
 import { openStore } from './store/open.js';
-
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
 
 /**
  * @param retention  like 7d, 12h, 30m, 0s: younger entries stay
@@ -14,7 +13,7 @@ const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 24
  * @throws HeadwaterError `invalid_argument`, `storage_failed`, `unavailable`
  */
 export async function compact(database: string, retention: string | undefined, progress: (line: string) => void): Promise<string> {
-  const retentionMs = retention === undefined ? defaultLimits.retentionMs : durationMs(retention);
+  const retentionMs = retention === undefined ? defaultLimits.retentionMs : retentionOf(retention);
   const store = await openStore(database);
   try {
     const compaction = new Compaction(store, { retentionMs, compactionCheckMs: 0 }, silentLog, () => undefined);
@@ -26,8 +25,8 @@ export async function compact(database: string, retention: string | undefined, p
   }
 }
 
-function durationMs(text: string): number {
-  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  if (unit === undefined) throw new HeadwaterError('invalid_argument', `a retention looks like 7d, 12h or 30m, not ${text}`);
-  return Number(number) * units[unit];
+function retentionOf(text: string): number {
+  const retentionMs = durationMs(text);
+  if (retentionMs !== null) return retentionMs;
+  throw new HeadwaterError('invalid_argument', `a retention looks like 7d, 12h or 30m, not ${text}`);
 }

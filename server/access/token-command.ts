@@ -1,6 +1,7 @@
 // headwater token: a token to develop with, made by the secret the server was given.
 
 import { HeadwaterError } from '../../sdk/core/errors.js';
+import { durationMs } from '../duration.js';
 import { isLevel, levels, type Level } from './level.js';
 import { secretOf } from './settings.js';
 
@@ -15,15 +16,13 @@ export interface TokenCommand {
   audience?: string;
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** @returns the token and a line break. @throws HeadwaterError `invalid_argument` */
 export async function token({ secret, user, name, permission, expires, issuer, audience }: TokenCommand): Promise<string> {
   if (!secret) throw unfit('token needs --secret, or HEADWATER_JWT_SECRET: the one the server has');
   if (!user) throw unfit('token needs --user');
   const permissions = Object.fromEntries(permission.map(permissionOf));
   const { makeToken } = await import('./tokens.js');
-  return `${await makeToken(secretOf(secret), { user, name, permissions, expiresMs: durationMs(expires), issuer, audience })}\n`;
+  return `${await makeToken(secretOf(secret), { user, name, permissions, expiresMs: lifeOf(expires), issuer, audience })}\n`;
 }
 
 /** The last `=` parts them: a document's name may have one. */
@@ -34,10 +33,11 @@ function permissionOf(text: string): [string, Level] {
   return [text.slice(0, at), level];
 }
 
-function durationMs(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (count === undefined || Number(count) === 0) throw unfit('--expires looks like 90s, 30m, 1h or 7d');
-  return Number(count) * unitMs[unit];
+function lifeOf(text: string): number {
+  // Six digits and a unit: longer than any token should live.
+  const lifeMs = text.length > 7 ? null : durationMs(text);
+  if (!lifeMs) throw unfit('--expires looks like 90s, 30m, 1h or 7d');
+  return lifeMs;
 }
 
 function unfit(message: string): HeadwaterError {

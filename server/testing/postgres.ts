@@ -4,10 +4,10 @@
 // HEADWATER_REQUIRE_POSTGRES=1 its absence is a failure.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
+import { freePort } from '../e2e/free-port.js';
 
 /** `url` of a database where anything may be made and dropped, or null. `stop` ends what was started for it. */
 export interface TestDatabase {
@@ -85,12 +85,4 @@ async function startEmbedded(): Promise<TestDatabase | null> {
     rmSync(folder, { recursive: true, force: true });
   };
   return { url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`, stop };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -2,8 +2,8 @@
 // skip; with HEADWATER_REQUIRE_REDIS=1 that is a failure.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
+import { freePort } from '../e2e/free-port.js';
 
 export class TestRedis {
   private child: ChildProcess | null = null;
@@ -59,12 +59,4 @@ export function hasRedis(): boolean {
   if (process.env.HEADWATER_REQUIRE_REDIS === '1') throw new Error('no redis-server found, and HEADWATER_REQUIRE_REDIS asks for one');
   console.warn('skipped: there is no redis-server on this machine');
   return false;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
