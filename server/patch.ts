@@ -7,7 +7,7 @@
 import { clearContainers } from '../sdk/core/clear.js';
 import { Kind, rootContainer, type EngineDocument } from '../sdk/core/document.js';
 import { HeadwaterError } from '../sdk/core/errors.js';
-import { containerToJSON } from '../sdk/core/json.js';
+import { containerToJSON, isEmpty } from '../sdk/core/json.js';
 import { encodeValue, type JsonValue } from '../sdk/core/values.js';
 
 export type Patch = { readonly [key: string]: JsonValue };
@@ -139,10 +139,6 @@ function isSame(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
 /** Equal for values that are equal as members of a set. */
 function nameOf(value: JsonValue): string {
   return Buffer.from(encodeValue(value, true)).toString('latin1');
-}
-
-function isEmpty(json: JsonValue): boolean {
-  return typeof json === 'object' && json !== null ? Object.keys(json).length === 0 : !json;
 }
 
 function isHigh(unit: number): boolean {

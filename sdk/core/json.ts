@@ -60,6 +60,7 @@ function nodeToJSON(document: LiteEngineDocument, node: Node): JsonValue {
   }
 }
 
-function isEmpty(json: JsonValue): boolean {
+/** Whether a container that reads so holds nothing. */
+export function isEmpty(json: JsonValue): boolean {
   return typeof json === 'object' && json !== null ? Object.keys(json).length === 0 : !json;
 }
